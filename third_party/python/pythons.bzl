@@ -1,0 +1,63 @@
+"""Finds the CPythons of this machine, for what embeds or extends one.
+
+The repository that python_headers_and_libraries() makes has, for each CPython
+found, a cc_library named after it (`@multislot_pythons//:py311`): headers,
+libpython, and multislot_python.h with the path of its executable. Its file
+defs.bzl lists them: PYTHONS maps names to versions, DEFAULT_PYTHON is the name
+of the one that comes first.
+"""
+
+_BUILD_HEAD = """\
+load("@rules_cc//cc:defs.bzl", "cc_library")
+
+package(default_visibility = ["//visibility:public"])
+"""
+
+_LIBRARY = """
+cc_library(
+    name = "{name}",
+    hdrs = glob(["{name}/**/*.h"]),
+    includes = ["{name}", "{name}/include"],
+    linkopts = ["-L{libdir}", "-l{library}", "-Wl,-rpath,{libdir}"],
+)
+"""
+
+_HEADER = """\
+// The executable of the CPython that this library belongs to.
+#define MULTISLOT_PYTHON_EXECUTABLE "{executable}"
+"""
+
+def _python_headers_and_libraries_impl(repository_ctx):
+    script = repository_ctx.path(Label("//third_party/python:find_pythons.sh"))
+    result = repository_ctx.execute(["sh", str(script)])
+    if result.return_code != 0:
+        fail("find_pythons.sh: " + result.stderr)
+    lines = [line.split("\t") for line in result.stdout.splitlines()]
+    if not lines:
+        fail("No CPython 3.9 or newer with headers and a shared libpython was found " +
+             "(on Debian: apt-get install python3-dev). To name one: MULTISLOT_PYTHON=/path/to/python3")
+
+    build = _BUILD_HEAD
+    for name, _, executable, include, libdir, library in lines:
+        repository_ctx.symlink(include, name + "/include")
+        repository_ctx.file(name + "/multislot_python.h", _HEADER.format(executable = executable))
+        build += _LIBRARY.format(name = name, libdir = libdir, library = library)
+    repository_ctx.file("BUILD.bazel", build)
+
+    versions = {line[0]: line[1] for line in lines}
+    repository_ctx.file("defs.bzl", '"""The CPythons found."""\n\nPYTHONS = {}\n\nDEFAULT_PYTHON = "{}"\n'.format(
+        versions,
+        lines[0][0],
+    ))
+
+python_headers_and_libraries = repository_rule(
+    implementation = _python_headers_and_libraries_impl,
+    configure = True,
+    environ = [
+        "HOME",
+        "MULTISLOT_PYTHON",
+        "PATH",
+        "PYENV_ROOT",
+    ],
+    local = True,
+)
