@@ -1,0 +1,67 @@
+#ifndef C10_CORE_PYHANDLECACHE_H_
+#define C10_CORE_PYHANDLECACHE_H_
+
+#include <atomic>
+
+#include "c10/core/impl/PyInterpreter.h"
+#include "c10/macros/Macros.h"
+#include "c10/util/Exception.h"
+#include "c10/util/python_stub.h"
+
+namespace c10 {
+
+// One slot that remembers, for the first interpreter that asks, the PyObject*
+// that stands for a C++ object. Interface and behaviour are those of PyTorch's
+// class of this name, its limits included.
+//
+// It is a cache: the caller can get the object another way, from its slow
+// accessor. And it keeps a handle: no reference is owned, so the object must
+// live as long as its interpreter does.
+//
+// Every interpreter after the first takes the slow path for ever.
+// multislot::PyHandleCache has a slot for each.
+//
+// Thread-safety: threads of different interpreters may call at the same time.
+// Threads of one interpreter must hold that interpreter's GIL: the tag is
+// published before the handle, so without a GIL a reader can find the one
+// without the other. A slow accessor that lets go of the GIL, or that asks this
+// same cache, can find the slot filled when it returns; that is a c10::Error.
+class PyHandleCache {
+ public:
+  constexpr PyHandleCache() noexcept : tag_(nullptr), handle_(nullptr) {}
+
+  // The handle for this interpreter, a borrowed reference: from the slot if it
+  // is this interpreter's, else from slow_accessor, a callable that returns a
+  // PyObject*. If the slot is empty, it is filled with what the accessor
+  // returned, even if that is null. If the accessor throws, nothing is filled.
+  // A null interpreter equals the tag of an empty slot, and gets its null.
+  // Constant time.
+  template <typename F>
+  PyObject* ptr_or(impl::PyInterpreter* self_interpreter,
+                   F slow_accessor) const {
+    // (1) Pairs with (2), which does not publish the handle: between threads of
+    // one interpreter that is the GIL's doing.
+    impl::PyInterpreter* tag = tag_.load(std::memory_order_acquire);
+    if (C10_LIKELY(tag == self_interpreter)) return handle_;
+    if (tag != nullptr) return slow_accessor();
+
+    PyObject* handle = slow_accessor();
+    // (2) One interpreter gets the slot. Pairs with (1).
+    if (tag_.compare_exchange_strong(tag, self_interpreter,
+                                     std::memory_order_acq_rel)) {
+      handle_ = handle;
+    }
+    TORCH_INTERNAL_ASSERT(tag != self_interpreter,
+                          "another call for the same interpreter filled the "
+                          "slot while the slow accessor ran");
+    return handle;
+  }
+
+ private:
+  mutable std::atomic<impl::PyInterpreter*> tag_;
+  mutable PyObject* handle_;
+};
+
+}  // namespace c10
+
+#endif  // C10_CORE_PYHANDLECACHE_H_

@@ -1,0 +1,110 @@
+#ifndef MULTISLOT_BASIC_PY_HANDLE_CACHE_H_
+#define MULTISLOT_BASIC_PY_HANDLE_CACHE_H_
+
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+#include "absl/base/attributes.h"
+#include "absl/base/macros.h"
+#include "absl/base/optimization.h"
+#include "c10/util/python_stub.h"
+#include "multislot/slot_policy.h"
+
+namespace multislot {
+
+// Remembers, for each Python interpreter, the PyObject* that stands for one C++
+// object there. Policy is a slot policy (slot_policy.h): it says for how many
+// interpreters, and how their slots are found. The policy SingleSlot makes this
+// c10::PyHandleCache, which differs where single_slot.h says so.
+//
+// It is a cache: the caller can get the object another way, from its slow
+// accessor. And it keeps handles: it owns no reference, so each object must
+// live as long as its interpreter does.
+//
+// A namespace-scope static, a function-local static or a member of another
+// object: construction is constant initialisation, there is nothing to destroy,
+// and it stays where it is.
+//
+// Thread-safety: any member, from any thread, at any time, with or without a
+// GIL. No lock is held while the slow accessor runs, so it may do what it
+// likes: import, let go of the GIL, throw, use this or another cache.
+template <typename Policy>
+class BasicPyHandleCache {
+ public:
+  using policy_type = Policy;
+  using interpreter_type = typename Policy::interpreter_type;
+
+  constexpr BasicPyHandleCache() noexcept = default;
+  BasicPyHandleCache(const BasicPyHandleCache&) = delete;
+  BasicPyHandleCache& operator=(const BasicPyHandleCache&) = delete;
+
+  // The handle for this interpreter, a borrowed reference. From its slot, if it
+  // has one: a hit. Else from slow_accessor, a callable without arguments that
+  // returns a PyObject*; it is called once, and what it returns fills a slot:
+  //   - If another call filled the interpreter's slot meanwhile, that one's
+  //     handle is returned. Once an interpreter got a handle from its slot, it
+  //     gets the same one until it retires.
+  //   - If there is no slot left, or the interpreter is retired, the accessor's
+  //     result is returned and nothing remembered.
+  //   - If the accessor throws or returns null, that is passed on and nothing
+  //     remembered; the next call tries again. A Python error that is set stays
+  //     as it is.
+  // A null interpreter is a mistake: an assertion in debug builds; otherwise
+  // the accessor is called and nothing remembered.
+  template <typename SlowAccessor>
+  PyObject* ptr_or(interpreter_type* interpreter,
+                   SlowAccessor&& slow_accessor) const {
+    ABSL_ASSERT(interpreter != nullptr && "no interpreter");
+    if (ABSL_PREDICT_TRUE(interpreter != nullptr)) {
+      PyObject* handle = slots_.find_fast(interpreter);
+      if (ABSL_PREDICT_TRUE(handle != nullptr)) return handle;
+    }
+    return FindOrAccess<SlowAccessor>(
+        interpreter, std::forward<SlowAccessor>(slow_accessor));
+  }
+
+  // The handle in this interpreter's slot, a borrowed reference; null if there
+  // is none or the interpreter is null. Calls nothing and changes nothing.
+  PyObject* peek(const interpreter_type* interpreter) const noexcept {
+    return interpreter == nullptr ? nullptr : slots_.find(interpreter);
+  }
+
+  // How many interpreters can have a slot; kUnlimited if that has no limit.
+  static constexpr std::size_t capacity() noexcept {
+    return Policy::capacity();
+  }
+
+  // How many live interpreters have one. A snapshot, for people to read.
+  std::size_t occupancy() const noexcept { return slots_.occupancy(); }
+
+  // -------------------------------------------------------------------------
+  // End of the public interface.
+  // -------------------------------------------------------------------------
+
+ private:
+  // An accessor that is a temporary small enough for two registers, a lambda
+  // mostly, goes there; in memory, every hit would have to write it.
+  template <typename SlowAccessor>
+  using Passed =
+      std::conditional_t<std::is_trivially_copyable<SlowAccessor>::value &&
+                             sizeof(std::decay_t<SlowAccessor>) <=
+                                 2 * sizeof(void*),
+                         SlowAccessor, SlowAccessor&&>;
+
+  template <typename SlowAccessor>
+  ABSL_ATTRIBUTE_NOINLINE PyObject* FindOrAccess(
+      interpreter_type* interpreter, Passed<SlowAccessor> slow_accessor) const {
+    if (PyObject* handle = peek(interpreter)) return handle;
+    PyObject* handle = std::forward<SlowAccessor>(slow_accessor)();
+    if (handle == nullptr || interpreter == nullptr) return handle;
+    const Publication publication = slots_.publish(interpreter, handle);
+    return publication.handle != nullptr ? publication.handle : handle;
+  }
+
+  Policy slots_;
+};
+
+}  // namespace multislot
+
+#endif  // MULTISLOT_BASIC_PY_HANDLE_CACHE_H_

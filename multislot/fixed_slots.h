@@ -1,0 +1,185 @@
+#ifndef MULTISLOT_FIXED_SLOTS_H_
+#define MULTISLOT_FIXED_SLOTS_H_
+
+#include <atomic>
+#include <cstddef>
+
+#include "absl/base/optimization.h"
+#include "c10/core/impl/PyInterpreter.h"
+#include "c10/util/python_stub.h"
+#include "multislot/internal/assume.h"
+#include "multislot/internal/interpreter_traits.h"
+#include "multislot/internal/registry.h"
+#include "multislot/interpreter.h"
+#include "multislot/slot_policy.h"
+
+namespace multislot {
+
+// Slot policy: an array of Capacity slots, any number from 1 up. An interpreter
+// has at most one of them; which, is found by linear probing from its home
+// slot. A retired interpreter's slot is reclaimed by the next fill that needs
+// it.
+//
+// InterpreterType is multislot::Interpreter, whose hit takes the same time at
+// every position, or c10::impl::PyInterpreter, for hosts that have only that:
+// there the tag is the object's address, which must never be another
+// interpreter's, slots are never reclaimed, and the home is a hash of the
+// address, so that some hits take a few probes.
+//
+// A hit is wait-free, constant time if the home slot has it, and writes
+// nothing. An overflow takes no lock; a fill takes the process-wide lock for a
+// time that grows with Capacity. 16 * Capacity bytes where pointers have 64
+// bits, and no memory besides.
+template <std::size_t Capacity, typename InterpreterType = Interpreter>
+class FixedSlots {
+ public:
+  static_assert(Capacity >= 1, "FixedSlots needs at least one slot");
+
+  using interpreter_type = InterpreterType;
+
+  constexpr FixedSlots() noexcept = default;
+  FixedSlots(const FixedSlots&) = delete;
+  FixedSlots& operator=(const FixedSlots&) = delete;
+
+  static constexpr std::size_t capacity() noexcept { return Capacity; }
+
+  // See slot_policy.h.
+  PyObject* find_fast(const interpreter_type* interpreter) const noexcept {
+    const Tag tag = Traits::TagOf(interpreter);
+    return Home(tag)->Read(tag);
+  }
+
+  PyObject* find(const interpreter_type* interpreter) const noexcept {
+    const Tag tag = Traits::TagOf(interpreter);
+    std::size_t index = HomeIndex(tag);
+    for (std::size_t probes = 0; probes < Capacity; ++probes) {
+      const Slot& slot = slots_[index];
+      if (PyObject* handle = slot.Read(tag)) return handle;
+      // Relaxed: an empty slot has nothing to read.
+      if (slot.tag.load(std::memory_order_relaxed) == internal::kEmptyTag)
+        break;
+      index = Next(index);
+    }
+    return nullptr;
+  }
+
+  Publication publish(const interpreter_type* interpreter,
+                      PyObject* handle) const noexcept {
+    const Tag tag = Traits::TagOf(interpreter);
+    if (SlotFor(tag) == nullptr) return {nullptr, false};
+    // There was a slot for it; now, with no other fill and no retirement in
+    // the way, again.
+    internal::RegistryLock lock;
+    Slot* slot = SlotFor(tag);
+    if (slot == nullptr) return {nullptr, false};
+    // Relaxed: the lock orders these with the fill that wrote them.
+    if (slot->tag.load(std::memory_order_relaxed) == tag) {
+      return {slot->handle.load(std::memory_order_relaxed), false};
+    }
+    slot->Write(tag, handle);
+    return {handle, true};
+  }
+
+  std::size_t occupancy() const noexcept {
+    std::size_t count = 0;
+    for (const Slot& slot : slots_) {
+      // Relaxed: only counted.
+      if (Traits::IsLive(slot.tag.load(std::memory_order_relaxed))) ++count;
+    }
+    return count;
+  }
+
+ private:
+  using Tag = internal::Tag;
+  using Traits = internal::InterpreterTraits<InterpreterType>;
+
+  // A fill writes, under the RegistryLock:
+  //
+  //   (1) tag = kBusyTag    from here on, nobody takes the handle for theirs
+  //   (2) handle
+  //   (3) tag
+  //
+  // and a reader, under no lock, does
+  //
+  //   (4) reads the tag; goes on if it is its own
+  //   (5) reads the handle
+  //   (6) reads the tag again; if it is still its own, so is the handle
+  //
+  // (4) acquires what (3) released, so the reader sees that fill's handle or a
+  // later one. Should it be a later one, of an interpreter that reclaimed the
+  // slot meanwhile, then (5) acquired what (2) released, so (6) sees (1) or
+  // something later still; tags do not come back, so it sees that the slot is
+  // lost. Without (6) a lookup that overlaps its own interpreter's retirement
+  // could return the next one's handle.
+  struct Slot {
+    std::atomic<Tag> tag{internal::kEmptyTag};
+    std::atomic<PyObject*> handle{nullptr};
+
+    PyObject* Read(Tag own) const noexcept {
+      if (ABSL_PREDICT_FALSE(tag.load(std::memory_order_acquire) !=  // (4)
+                             own)) {
+        return nullptr;
+      }
+      PyObject* result = handle.load(std::memory_order_acquire);     // (5)
+      if (ABSL_PREDICT_FALSE(tag.load(std::memory_order_relaxed) !=  // (6)
+                             own)) {
+        return nullptr;
+      }
+      // A slot that has a tag has a handle, so a hit need not look whether it
+      // is one.
+      MULTISLOT_ASSUME(result != nullptr);
+      return result;
+    }
+
+    void Write(Tag own, PyObject* result) noexcept {
+      tag.store(internal::kBusyTag, std::memory_order_relaxed);  // (1)
+      handle.store(result, std::memory_order_release);           // (2)
+      tag.store(own, std::memory_order_release);                 // (3)
+    }
+  };
+
+  // From the offset, not the index: the tag has it ready, so that no shift is
+  // left to do on the hit path.
+  const Slot* Home(Tag tag) const noexcept {
+    return reinterpret_cast<const Slot*>(
+        reinterpret_cast<const char*>(slots_) +
+        Traits::template HomeOffsetOf<Capacity>(tag));
+  }
+  static std::size_t HomeIndex(Tag tag) noexcept {
+    return Traits::template HomeOffsetOf<Capacity>(tag) / sizeof(Slot);
+  }
+
+  // Where the probe sequence goes on. A slot that was once filled never becomes
+  // empty again, so nothing of an interpreter's lies beyond an empty one.
+  static std::size_t Next(std::size_t index) noexcept {
+    return index + 1 == Capacity ? 0 : index + 1;
+  }
+
+  // The slot that has this tag; else the first one that is empty or whose
+  // interpreter has retired; null if there is none, or the tag has retired.
+  // Without the RegistryLock the answer may be out of date.
+  Slot* SlotFor(Tag own) const noexcept {
+    if (!Traits::IsLive(own)) return nullptr;
+    Slot* free = nullptr;
+    std::size_t index = HomeIndex(own);
+    for (std::size_t probes = 0; probes < Capacity; ++probes) {
+      Slot& slot = slots_[index];
+      // Relaxed: what is done with the slot is done under the lock.
+      const Tag tag = slot.tag.load(std::memory_order_relaxed);
+      if (tag == own) return &slot;
+      if (free == nullptr && !Traits::IsLive(tag)) free = &slot;
+      if (tag == internal::kEmptyTag) break;
+      index = Next(index);
+    }
+    return free;
+  }
+
+  static_assert(sizeof(Slot) == 2 * sizeof(void*),
+                "a slot is a tag and a handle");
+
+  mutable Slot slots_[Capacity];
+};
+
+}  // namespace multislot
+
+#endif  // MULTISLOT_FIXED_SLOTS_H_

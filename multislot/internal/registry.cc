@@ -1,0 +1,119 @@
+#include "multislot/internal/registry.h"
+
+#include <atomic>
+#include <cstddef>
+#include <limits>
+#include <mutex>
+#include <new>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+
+namespace multislot {
+namespace internal {
+namespace {
+
+constexpr std::size_t kMaxInterpreters = std::size_t{1} << kHomeBits;
+constexpr int kGenerationShift = kHomeShift + kHomeBits;
+constexpr Tag kLastGeneration =
+    std::numeric_limits<Tag>::max() >> kGenerationShift;
+
+struct Entry {
+  std::atomic<Tag> live{0};  // the tag of the interpreter that lives here, or 0
+  Tag generation = 0;        // of the last one that did; from 1; under the lock
+};
+
+// The table grows chunk by chunk, each as large as all before it, and chunks
+// stay: readers hold no lock.
+constexpr std::size_t kFirstChunk = 64;
+constexpr std::size_t kChunks = 1 + kHomeBits - 6;
+static_assert(kFirstChunk << (kChunks - 1) == kMaxInterpreters, "");
+
+std::atomic<Entry*> g_chunks[kChunks];  // zero-initialised
+std::size_t g_first_free = 0;  // no smaller index is free; under the lock
+std::mutex g_mutex;
+
+struct Position {
+  std::size_t chunk;
+  std::size_t offset;
+  std::size_t chunk_size;
+};
+
+Position PositionOf(std::size_t index) noexcept {
+  Position position = {0, index, kFirstChunk};
+  while (position.offset >= position.chunk_size) {
+    position.offset -= position.chunk_size;
+    if (position.chunk > 0) position.chunk_size *= 2;
+    ++position.chunk;
+  }
+  return position;
+}
+
+// Null where the table does not reach.
+Entry* Find(std::size_t index) noexcept {
+  const Position position = PositionOf(index);
+  // Pairs with the release store in FindOrGrow().
+  Entry* chunk = g_chunks[position.chunk].load(std::memory_order_acquire);
+  return chunk == nullptr ? nullptr : &chunk[position.offset];
+}
+
+// Under the lock. Null when there is no memory.
+Entry* FindOrGrow(std::size_t index) noexcept {
+  const Position position = PositionOf(index);
+  if (Entry* entry = Find(index)) return entry;
+  Entry* chunk = new (std::nothrow) Entry[position.chunk_size];
+  // Pairs with the acquire load in Find(): whoever finds the chunk finds its
+  // entries initialised.
+  g_chunks[position.chunk].store(chunk, std::memory_order_release);
+  return chunk == nullptr ? nullptr : &chunk[position.offset];
+}
+
+#if defined(__unix__) || defined(__APPLE__)
+// A fork waits for whoever is filling a slot, so the child finds every slot
+// either untouched or filled, and the lock free.
+[[maybe_unused]] const int g_fork_handlers = pthread_atfork(
+    [] { g_mutex.lock(); }, [] { g_mutex.unlock(); }, [] { g_mutex.unlock(); });
+#endif
+
+}  // namespace
+
+Tag RegisterTag() noexcept {
+  RegistryLock lock;
+  for (std::size_t index = g_first_free; index < kMaxInterpreters; ++index) {
+    Entry* entry = FindOrGrow(index);
+    if (entry == nullptr) break;
+    if (entry->live.load(std::memory_order_relaxed) != 0) continue;
+    if (entry->generation == kLastGeneration) continue;
+    const Tag tag =
+        (++entry->generation << kGenerationShift) | (index << kHomeShift);
+    // Relaxed: see IsLive().
+    entry->live.store(tag, std::memory_order_relaxed);
+    g_first_free = index + 1;
+    return tag;
+  }
+  return kRetiredTag;
+}
+
+void RetireTag(Tag tag) noexcept {
+  if (tag == kRetiredTag) return;
+  RegistryLock lock;
+  const std::size_t index = HomeIndexOf(tag);
+  // Relaxed: see IsLive().
+  Find(index)->live.store(0, std::memory_order_relaxed);
+  if (index < g_first_free) g_first_free = index;
+}
+
+bool IsLive(Tag tag) noexcept {
+  if (tag <= kBusyTag) return false;
+  const Entry* entry = Find(HomeIndexOf(tag));
+  // Relaxed: whoever acts on the answer asks again under the lock, which orders
+  // this load with the stores in RegisterTag() and RetireTag().
+  return entry != nullptr && entry->live.load(std::memory_order_relaxed) == tag;
+}
+
+RegistryLock::RegistryLock() noexcept { g_mutex.lock(); }
+RegistryLock::~RegistryLock() { g_mutex.unlock(); }
+
+}  // namespace internal
+}  // namespace multislot

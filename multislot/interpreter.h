@@ -1,0 +1,74 @@
+#ifndef MULTISLOT_INTERPRETER_H_
+#define MULTISLOT_INTERPRETER_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "c10/core/impl/PyInterpreter.h"
+#include "multislot/internal/registry.h"
+
+namespace multislot {
+
+namespace internal {
+template <typename InterpreterType>
+struct InterpreterTraits;
+}  // namespace internal
+
+// One Python interpreter with a life: construction registers it, retire() or
+// destruction ends it. It has
+//   - an id that no other interpreter of this process has, had or will have,
+//     even one at the same address;
+//   - a home index: the smallest number that no live interpreter had when it
+//     registered, and that no other has while it lives.
+//
+// Whoever starts a Python interpreter makes one of these for it, and retires it
+// before that interpreter's objects go. Once retired it takes up nothing but
+// itself, and until it is destroyed it may be passed to a cache: it has no hits
+// and fills no slots.
+//
+// Thread-safety: everything but destruction may be called from any thread at
+// any time. A lookup that overlaps retire() gets this interpreter's handle or
+// takes the slow path.
+//
+// A shared object that embeds this library has a register of its own: an
+// Interpreter is for the caches of the shared object that made it.
+class Interpreter : public c10::impl::PyInterpreter {
+ public:
+  // Registers. With 1,048,576 alive (4,096 where pointers have 32 bits), or
+  // without memory, it is born retired: slow, but right. The vtable is for the
+  // operations of c10::impl::PyInterpreter; caches use none.
+  explicit Interpreter(
+      const c10::impl::PyInterpreterVTable* vtable = nullptr) noexcept;
+  ~Interpreter() { retire(); }
+
+  Interpreter(const Interpreter&) = delete;
+  Interpreter& operator=(const Interpreter&) = delete;
+
+  // From here on no lookup hits or fills for this interpreter; its slots and
+  // its home index go to others. A second call does nothing. Constant time.
+  void retire() noexcept;
+  bool retired() const noexcept;
+
+  // Both outlast retirement. The id of an interpreter that was born retired
+  // is 0, and nobody else's.
+  std::uint64_t id() const noexcept { return id_; }
+  std::size_t home_index() const noexcept {
+    return internal::HomeIndexOf(static_cast<internal::Tag>(id_));
+  }
+
+ private:
+  friend struct internal::InterpreterTraits<Interpreter>;
+
+  explicit Interpreter(const c10::impl::PyInterpreterVTable* vtable,
+                       internal::Tag tag) noexcept;
+
+  // The tag, or kRetiredTag. Relaxed everywhere: the tag publishes nothing, and
+  // what it matches is published by the slot.
+  std::atomic<internal::Tag> tag_;
+  const std::uint64_t id_;
+};
+
+}  // namespace multislot
+
+#endif  // MULTISLOT_INTERPRETER_H_
