@@ -1,0 +1,21 @@
+// The suite for the cache that CONFORMANCE_SUBJECT names; subjects.bzl lists
+// them.
+
+#include "tests/conformance/conformance.h"
+
+#include "c10/core/PyHandleCache.h"
+#include "c10/core/impl/PyInterpreter.h"
+#include "gtest/gtest.h"
+#include "multislot/py_handle_cache.h"
+#include "tests/conformance/reference_cache.h"
+
+namespace multislot {
+namespace conformance {
+namespace {
+
+using Subject = ::testing::Types<CONFORMANCE_SUBJECT>;
+INSTANTIATE_TYPED_TEST_SUITE_P(Subject, Conformance, Subject);
+
+}  // namespace
+}  // namespace conformance
+}  // namespace multislot

@@ -1,0 +1,91 @@
+#ifndef TESTS_CONFORMANCE_REFERENCE_CACHE_H_
+#define TESTS_CONFORMANCE_REFERENCE_CACHE_H_
+
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "c10/util/python_stub.h"
+#include "multislot/interpreter.h"
+#include "multislot/slot_policy.h"
+#include "tests/conformance/traits.h"
+
+namespace multislot {
+namespace conformance {
+
+// The contract of BasicPyHandleCache, as plainly as it can be written: a mutex
+// and a map. If the suite is red here, the suite is wrong.
+class ReferenceCache {
+ public:
+  using interpreter_type = Interpreter;
+
+  template <typename SlowAccessor>
+  PyObject* ptr_or(Interpreter* interpreter,
+                   SlowAccessor&& slow_accessor) const {
+    assert(interpreter != nullptr && "no interpreter");
+    if (interpreter == nullptr) {
+      return std::forward<SlowAccessor>(slow_accessor)();
+    }
+    if (PyObject* handle = peek(interpreter)) return handle;
+    PyObject* handle = std::forward<SlowAccessor>(slow_accessor)();
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (handle == nullptr || interpreter->retired()) return handle;
+    return slots_.emplace(interpreter->id(), Slot{handle, interpreter})
+        .first->second.handle;
+  }
+
+  PyObject* peek(const Interpreter* interpreter) const {
+    if (interpreter == nullptr || interpreter->retired()) return nullptr;
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto slot = slots_.find(interpreter->id());
+    return slot == slots_.end() ? nullptr : slot->second.handle;
+  }
+
+  static constexpr std::size_t capacity() { return kUnlimited; }
+
+  // The suite keeps the memory of its interpreters.
+  std::size_t occupancy() const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    std::size_t count = 0;
+    for (const auto& [id, slot] : slots_) {
+      if (slot.interpreter->id() == id && !slot.interpreter->retired()) ++count;
+    }
+    return count;
+  }
+
+ private:
+  struct Slot {
+    PyObject* handle;
+    const Interpreter* interpreter;
+  };
+
+  mutable std::mutex mutex_;
+  mutable std::map<std::uint64_t, Slot> slots_;
+};
+
+// All that the general traits say, but that the mutex is written to.
+struct ReferenceTraits {
+  using Interpreter = multislot::Interpreter;
+  static PyObject* Peek(const ReferenceCache& cache, Interpreter* interpreter) {
+    return cache.peek(interpreter);
+  }
+  static std::size_t Occupancy(const ReferenceCache& cache) {
+    return cache.occupancy();
+  }
+  static constexpr std::size_t kCapacity = kUnlimited;
+  static constexpr bool kKnowsRetirement = true;
+  static constexpr bool kCachesNull = false;
+  static constexpr bool kFirstPublicationWins = true;
+  static constexpr bool kNeedsGil = false;
+  static constexpr bool kHitWritesNothing = false;
+};
+template <>
+struct Traits<ReferenceCache> : ReferenceTraits {};
+
+}  // namespace conformance
+}  // namespace multislot
+
+#endif  // TESTS_CONFORMANCE_REFERENCE_CACHE_H_
