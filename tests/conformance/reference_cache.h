@@ -66,24 +66,10 @@ class ReferenceCache {
   mutable std::map<std::uint64_t, Slot> slots_;
 };
 
-// All that the general traits say, but that the mutex is written to.
-struct ReferenceTraits {
-  using Interpreter = multislot::Interpreter;
-  static PyObject* Peek(const ReferenceCache& cache, Interpreter* interpreter) {
-    return cache.peek(interpreter);
-  }
-  static std::size_t Occupancy(const ReferenceCache& cache) {
-    return cache.occupancy();
-  }
-  static constexpr std::size_t kCapacity = kUnlimited;
-  static constexpr bool kKnowsRetirement = true;
-  static constexpr bool kCachesNull = false;
-  static constexpr bool kFirstPublicationWins = true;
-  static constexpr bool kNeedsGil = false;
-  static constexpr bool kHitWritesNothing = false;
-};
 template <>
-struct Traits<ReferenceCache> : ReferenceTraits {};
+struct Traits<ReferenceCache> : GeneralTraits<ReferenceCache> {
+  static constexpr bool kHitWritesNothing = false;  // the mutex
+};
 
 }  // namespace conformance
 }  // namespace multislot

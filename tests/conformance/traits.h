@@ -20,11 +20,10 @@ struct BareInterpreter : c10::impl::PyInterpreter {
   void retire() {}
 };
 
-// How the suite talks to a cache, and where the contract lets caches differ.
-// This one is for a cache with the interface of BasicPyHandleCache; specialise
-// it for what differs.
+// How the suite talks to a cache, and where the contract lets caches differ:
+// here, for a cache with the interface of BasicPyHandleCache.
 template <typename Cache>
-struct Traits {
+struct GeneralTraits {
   // What the suite makes and passes to the cache; has a retire().
   using Interpreter =
       std::conditional_t<std::is_same<typename Cache::interpreter_type,
@@ -56,6 +55,10 @@ struct Traits {
   // Whether hits and overflows leave the cache's memory as it is.
   static constexpr bool kHitWritesNothing = true;
 };
+
+// What the suite goes by. Specialise it for a cache that differs.
+template <typename Cache>
+struct Traits : GeneralTraits<Cache> {};
 
 // What the single slots have in common.
 template <typename Cache>

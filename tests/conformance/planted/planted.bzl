@@ -1,0 +1,27 @@
+"""Tests that the conformance suite catches planted bugs."""
+
+load("@rules_cc//cc:defs.bzl", "cc_test")
+
+# The bug, and the test that has to fail for it.
+_BUGS = {
+    "address_as_tag": "AnAddressComesBack",
+    "anothers_handle": "EachInterpreterHasItsOwnHandle",
+    "duplicate_slots": "ThreadsOfOneInterpreterMissTogether",
+    "hits_after_retirement": "ARetiredInterpreterNeitherHitsNorFills",
+    "lock_not_fork_safe": "AForkInTheMiddleOfFills",
+    "loser_keeps_its_own": "TheAccessorFillsTheSameSlot",
+    "never_reclaims": "ANewcomerGetsARetiredInterpretersSlot",
+    "no_second_look": "ALookupOverlapsItsInterpretersEnd",
+    "null_cached": "ANullFromTheAccessor",
+    "tag_before_handle": "ThreadsOfOneInterpreterAllGetOneHandle",
+}
+
+def planted_bug_tests():
+    """A cc_test for each bug, and one for the same cache without any."""
+    for bug, test in [("none", None)] + _BUGS.items():
+        cc_test(
+            name = bug + "_test",
+            size = "small",
+            args = [bug] + ([test] if test else []),
+            deps = [":planted_main"],
+        )

@@ -1,0 +1,159 @@
+#ifndef TESTS_CONFORMANCE_PLANTED_PLANTED_CACHE_H_
+#define TESTS_CONFORMANCE_PLANTED_PLANTED_CACHE_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "absl/base/macros.h"
+#include "c10/util/python_stub.h"
+#include "multislot/interpreter.h"
+#include "tests/conformance/traits.h"
+
+namespace multislot {
+namespace conformance {
+
+// Mistakes that one can make, and others made. Each is one line of
+// PlantedCache.
+enum class Bug {
+  kNone,
+  kTagBeforeHandle,       // the seed's: published before there is a handle
+  kAnothersHandle,        // whoever's slot comes first
+  kNullCached,            // a failed lookup becomes the answer for ever
+  kDuplicateSlots,        // two threads of one interpreter fill one each
+  kLoserKeepsItsOwn,      // the one that fills second returns its own handle
+  kAddressAsTag,          // an address comes back as another interpreter
+  kHitsAfterRetirement,   // the handle outlives its interpreter
+  kNeverReclaims,         // slots of the dead stay theirs
+  kNoSecondLook,          // the slot changes hands between tag and handle
+  kLockNotForkSafe,       // the child waits for a thread that it does not have
+};
+
+// Which one there is now; kNone at first.
+inline Bug g_bug = Bug::kNone;
+
+// A plain cache of a few slots, found from the first one on, with a mutex for
+// whoever misses. Right, as long as no bug is planted.
+class PlantedCache {
+ public:
+  using interpreter_type = Interpreter;
+
+  template <typename SlowAccessor>
+  PyObject* ptr_or(Interpreter* interpreter,
+                   SlowAccessor&& slow_accessor) const {
+    ABSL_ASSERT(interpreter != nullptr && "no interpreter");
+    if (interpreter == nullptr) {
+      return std::forward<SlowAccessor>(slow_accessor)();
+    }
+    PyObject* found = nullptr;
+    if (Find(interpreter, &found)) return found;
+    return Fill(interpreter, std::forward<SlowAccessor>(slow_accessor)());
+  }
+
+  PyObject* peek(const Interpreter* interpreter) const {
+    PyObject* found = nullptr;
+    if (interpreter != nullptr) Find(interpreter, &found);
+    return found;
+  }
+
+  static constexpr std::size_t capacity() { return kSlots; }
+
+  std::size_t occupancy() const {
+    std::size_t count = 0;
+    for (const Slot& slot : slots_) {
+      if (slot.tag.load() != 0 && Alive(slot)) ++count;
+    }
+    return count;
+  }
+
+ private:
+  static constexpr std::size_t kSlots = 4;
+
+  struct Slot {
+    std::atomic<std::uint64_t> tag{0};
+    std::atomic<PyObject*> handle{nullptr};
+    std::atomic<const Interpreter*> interpreter{nullptr};
+  };
+
+  static void Dawdle() {
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+
+  static std::uint64_t TagOf(const Interpreter* interpreter) {
+    if (g_bug == Bug::kAddressAsTag) {
+      return reinterpret_cast<std::uintptr_t>(interpreter);
+    }
+    return interpreter->id();
+  }
+
+  // The suite keeps the memory of its interpreters.
+  static bool Alive(const Slot& slot) {
+    const Interpreter* interpreter = slot.interpreter.load();
+    return !interpreter->retired() && TagOf(interpreter) == slot.tag.load();
+  }
+
+  bool Find(const Interpreter* interpreter, PyObject** found) const {
+    if (interpreter->retired() && g_bug != Bug::kHitsAfterRetirement) {
+      return false;
+    }
+    const std::uint64_t own = TagOf(interpreter);
+    for (const Slot& slot : slots_) {
+      const std::uint64_t tag = slot.tag.load();
+      if (tag == 0) continue;
+      if (tag != own && g_bug != Bug::kAnothersHandle) continue;
+      if (g_bug == Bug::kNoSecondLook) Dawdle();
+      *found = slot.handle.load();
+      if (slot.tag.load() == tag || g_bug == Bug::kNoSecondLook) return true;
+    }
+    *found = nullptr;
+    return false;
+  }
+
+  PyObject* Fill(const Interpreter* interpreter, PyObject* handle) const {
+    if (handle == nullptr && g_bug != Bug::kNullCached) return handle;
+    static std::mutex one_for_all;
+    std::lock_guard<std::mutex> lock(
+        g_bug == Bug::kLockNotForkSafe ? one_for_all : mutex_);
+    if (g_bug == Bug::kLockNotForkSafe) Dawdle();
+    if (interpreter->retired()) return handle;
+    PyObject* first = nullptr;
+    if (g_bug != Bug::kDuplicateSlots && Find(interpreter, &first)) {
+      return g_bug == Bug::kLoserKeepsItsOwn ? handle : first;
+    }
+    for (Slot& slot : slots_) {
+      if (slot.tag.load() != 0 &&
+          (Alive(slot) || g_bug == Bug::kNeverReclaims)) {
+        continue;
+      }
+      slot.interpreter.store(interpreter);
+      if (g_bug == Bug::kTagBeforeHandle) {
+        slot.handle.store(nullptr);
+        slot.tag.store(TagOf(interpreter));
+        Dawdle();
+      }
+      if (slot.tag.load() != TagOf(interpreter)) slot.tag.store(1);  // nobody's
+      slot.handle.store(handle);
+      slot.tag.store(TagOf(interpreter));
+      break;
+    }
+    return handle;
+  }
+
+  mutable std::mutex mutex_;
+  mutable Slot slots_[kSlots];
+};
+
+template <>
+struct Traits<PlantedCache> : GeneralTraits<PlantedCache> {
+  static constexpr bool kHitWritesNothing = false;
+};
+
+}  // namespace conformance
+}  // namespace multislot
+
+#endif  // TESTS_CONFORMANCE_PLANTED_PLANTED_CACHE_H_

@@ -1,0 +1,77 @@
+// Runs the conformance suite on a cache with a planted bug, and passes if the
+// suite does not: if the test that is named is among those that fail.
+//
+//   planted_test BUG TEST    passes if TEST fails
+//   planted_test none        passes if all pass
+
+#include <cstdio>
+#include <cstring>
+#include <set>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "tests/conformance/conformance.h"
+#include "tests/conformance/planted/planted_cache.h"
+
+namespace multislot {
+namespace conformance {
+namespace {
+
+using Planted = ::testing::Types<PlantedCache>;
+INSTANTIATE_TYPED_TEST_SUITE_P(Planted, Conformance, Planted);
+
+constexpr struct {
+  const char* name;
+  Bug bug;
+} kBugs[] = {
+    {"none", Bug::kNone},
+    {"tag_before_handle", Bug::kTagBeforeHandle},
+    {"anothers_handle", Bug::kAnothersHandle},
+    {"null_cached", Bug::kNullCached},
+    {"duplicate_slots", Bug::kDuplicateSlots},
+    {"loser_keeps_its_own", Bug::kLoserKeepsItsOwn},
+    {"address_as_tag", Bug::kAddressAsTag},
+    {"hits_after_retirement", Bug::kHitsAfterRetirement},
+    {"never_reclaims", Bug::kNeverReclaims},
+    {"no_second_look", Bug::kNoSecondLook},
+    {"lock_not_fork_safe", Bug::kLockNotForkSafe},
+};
+
+class FailureNames : public ::testing::EmptyTestEventListener {
+ public:
+  void OnTestEnd(const ::testing::TestInfo& test) override {
+    if (test.result()->Failed()) names.insert(test.name());
+  }
+  std::set<std::string> names;
+};
+
+int Main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  bool known = false;
+  for (const auto& [name, bug] : kBugs) {
+    if (argc < 2 || std::strcmp(name, argv[1]) != 0) continue;
+    g_bug = bug;
+    known = argc == (bug == Bug::kNone ? 2 : 3);
+  }
+  if (!known) {
+    std::fprintf(stderr, "usage: planted_test BUG TEST | none\n");
+    return 2;
+  }
+
+  auto* failures = new FailureNames;  // goes to the list
+  ::testing::UnitTest::GetInstance()->listeners().Append(failures);
+  const int result = RUN_ALL_TESTS();
+  if (g_bug == Bug::kNone) return result;
+
+  std::printf("With %s planted, %zu tests failed; %s had to.\n", argv[1],
+              failures->names.size(), argv[2]);
+  return failures->names.count(argv[2]) == 1 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace conformance
+}  // namespace multislot
+
+int main(int argc, char** argv) {
+  return multislot::conformance::Main(argc, argv);
+}

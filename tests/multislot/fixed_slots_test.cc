@@ -1,0 +1,147 @@
+#include "multislot/fixed_slots.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <type_traits>
+#include <vector>
+
+#include "c10/core/impl/PyInterpreter.h"
+#include "c10/util/python_stub.h"
+#include "gtest/gtest.h"
+#include "multislot/basic_py_handle_cache.h"
+#include "multislot/internal/interpreter_traits.h"
+#include "multislot/interpreter.h"
+
+namespace multislot {
+namespace {
+
+template <std::size_t N>
+constexpr bool HasTheLayoutPromised() {
+  using Cache = BasicPyHandleCache<FixedSlots<N>>;
+  static_assert(sizeof(FixedSlots<N>) == 2 * sizeof(void*) * N, "");
+  static_assert(sizeof(Cache) == sizeof(FixedSlots<N>), "");
+  static_assert(alignof(Cache) == alignof(void*), "");
+  static_assert(std::is_trivially_destructible<Cache>::value, "");
+  static_assert(!std::is_copy_constructible<Cache>::value, "");
+  static_assert(!std::is_copy_assignable<Cache>::value, "");
+  static_assert(!std::is_move_constructible<Cache>::value, "");
+  constexpr Cache constant_initialised;
+  static_cast<void>(constant_initialised);
+  return Cache::capacity() == N;
+}
+static_assert(HasTheLayoutPromised<1>() && HasTheLayoutPromised<2>() &&
+                  HasTheLayoutPromised<3>() && HasTheLayoutPromised<8>() &&
+                  HasTheLayoutPromised<64>() && HasTheLayoutPromised<1000>(),
+              "");
+static_assert(sizeof(void*) != 8 || sizeof(FixedSlots<8>) == 128, "");
+
+PyObject* HandleNumber(std::size_t number) {
+  static char objects[4096];
+  return reinterpret_cast<PyObject*>(&objects[number]);
+}
+
+template <typename T>
+class FixedSlotsTest : public ::testing::Test {};
+using Sizes =
+    ::testing::Types<FixedSlots<1>, FixedSlots<2>, FixedSlots<3>, FixedSlots<7>,
+                     FixedSlots<8>, FixedSlots<64>, FixedSlots<100>>;
+TYPED_TEST_SUITE(FixedSlotsTest, Sizes);
+
+// So that a hit costs the same for all of them.
+TYPED_TEST(FixedSlotsTest, AsManyInterpretersAsSlotsAreAllAtHome) {
+  TypeParam slots;
+  std::vector<std::unique_ptr<Interpreter>> interpreters;
+  for (std::size_t i = 0; i < slots.capacity(); ++i) {
+    interpreters.push_back(std::make_unique<Interpreter>());
+  }
+  // From the last to the first: the order of fills does not matter.
+  for (std::size_t i = slots.capacity(); i-- > 0;) {
+    const Publication publication =
+        slots.publish(interpreters[i].get(), HandleNumber(i));
+    EXPECT_TRUE(publication.filled);
+    EXPECT_EQ(publication.handle, HandleNumber(i));
+  }
+  for (std::size_t i = 0; i < slots.capacity(); ++i) {
+    EXPECT_EQ(slots.find_fast(interpreters[i].get()), HandleNumber(i));
+  }
+}
+
+// Those beyond wrap around, and are found wherever they ended up.
+TYPED_TEST(FixedSlotsTest, OthersAreFoundAwayFromHome) {
+  constexpr std::size_t kSlots = TypeParam::capacity();
+  std::vector<std::unique_ptr<Interpreter>> interpreters;
+  for (std::size_t i = 0; i < 3 * kSlots; ++i) {
+    interpreters.push_back(std::make_unique<Interpreter>());
+  }
+  for (std::size_t first = 0; first <= 2 * kSlots; ++first) {
+    TypeParam slots;
+    for (std::size_t i = first; i < first + kSlots; ++i) {
+      EXPECT_TRUE(slots.publish(interpreters[i].get(), HandleNumber(i)).filled);
+    }
+    for (std::size_t i = 0; i < interpreters.size(); ++i) {
+      EXPECT_EQ(slots.find(interpreters[i].get()),
+                i >= first && i < first + kSlots ? HandleNumber(i) : nullptr);
+    }
+    const Publication overflow = slots.publish(
+        interpreters[(first + kSlots) % (3 * kSlots)].get(), HandleNumber(0));
+    EXPECT_FALSE(overflow.filled);
+    EXPECT_EQ(overflow.handle, nullptr);
+  }
+}
+
+TYPED_TEST(FixedSlotsTest, TheFirstPublicationWins) {
+  TypeParam slots;
+  Interpreter interpreter;
+  EXPECT_TRUE(slots.publish(&interpreter, HandleNumber(1)).filled);
+  const Publication second = slots.publish(&interpreter, HandleNumber(2));
+  EXPECT_FALSE(second.filled);
+  EXPECT_EQ(second.handle, HandleNumber(1));
+  EXPECT_EQ(slots.occupancy(), 1u);
+}
+
+TYPED_TEST(FixedSlotsTest, ARetiredInterpreterPublishesNothing) {
+  TypeParam slots;
+  Interpreter interpreter;
+  interpreter.retire();
+  const Publication publication = slots.publish(&interpreter, HandleNumber(1));
+  EXPECT_FALSE(publication.filled);
+  EXPECT_EQ(publication.handle, nullptr);
+}
+
+// (S28) Bare tags a multiple of a page apart, as the copies of a library that
+// is loaded several times are, or of a cache line, as in an array: their homes
+// are about as many as random ones would be, 64 * (1 - 1/e) = 40 of 64.
+TEST(BareInterpreterTest, RegularAddressesHaveScatteredHomes) {
+  using Traits = internal::InterpreterTraits<c10::impl::PyInterpreter>;
+  constexpr std::size_t kSlots = 64;
+  for (std::uintptr_t base :
+       {std::uintptr_t{0x10000}, std::uintptr_t{0x7f12'3456'7000 & UINTPTR_MAX},
+        std::uintptr_t{0x5555'5575'52c0 & UINTPTR_MAX}}) {
+    for (std::uintptr_t stride : {0x10u, 0x40u, 0x1000u, 0x2000u, 0x10000u,
+                                  0x21000u, 0x200000u, 0x1000000u}) {
+      std::set<std::size_t> homes;
+      for (std::uintptr_t i = 0; i < kSlots; ++i) {
+        const std::size_t offset =
+            Traits::HomeOffsetOf<kSlots>(base + i * stride);
+        EXPECT_LT(offset, sizeof(FixedSlots<kSlots>));
+        EXPECT_EQ(offset % sizeof(FixedSlots<1>), 0u);
+        homes.insert(offset);
+      }
+      EXPECT_GE(homes.size(), 30u) << std::hex << base << " + i * " << stride;
+    }
+  }
+}
+
+TEST(BareInterpreterTest, HomesCoverAnyNumberOfSlots) {
+  using Traits = internal::InterpreterTraits<c10::impl::PyInterpreter>;
+  std::set<std::size_t> homes;
+  for (std::uintptr_t i = 1; i <= 1000; ++i) {
+    homes.insert(Traits::HomeOffsetOf<7>(i * 0x1000) / sizeof(FixedSlots<1>));
+  }
+  EXPECT_EQ(homes, (std::set<std::size_t>{0, 1, 2, 3, 4, 5, 6}));
+}
+
+}  // namespace
+}  // namespace multislot
