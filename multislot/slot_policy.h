@@ -2,8 +2,6 @@
 #define MULTISLOT_SLOT_POLICY_H_
 
 #include <cstddef>
-#include <type_traits>
-#include <utility>
 
 #include "c10/util/python_stub.h"
 
@@ -18,6 +16,9 @@ struct Publication {
   bool filled;
 };
 
+// A capacity without limit.
+constexpr std::size_t kUnlimited = static_cast<std::size_t>(-1);
+
 // A slot policy says how a cache stores and finds slots. A model of one:
 //
 //   class Model {
@@ -29,16 +30,19 @@ struct Publication {
 //     // An empty cache needs no code to run.
 //     constexpr Model() noexcept;
 //
-//     // How many interpreters it can hold; kUnlimited if it has no limit.
+//     // How many interpreters can have a slot.
 //     static constexpr std::size_t capacity() noexcept;
 //
-//     // The interpreter's handle, or null. The hit path: no lock, no call, no
-//     // write to memory that threads share.
+//     // The interpreter's handle, or null.
 //     PyObject* find(const interpreter_type* interpreter) const noexcept;
 //
+//     // The same, as far as it can be had without a call, a lock or a loop;
+//     // null says nothing. It is inlined into every hit.
+//     PyObject* find_fast(const interpreter_type* interpreter) const noexcept;
+//
 //     // Puts the handle into the interpreter's slot unless there is one
-//     // already, atomically: of several calls for one interpreter one fills,
-//     // and all see its handle. For a retired interpreter it does nothing.
+//     // already: of several calls for one interpreter one fills, and all
+//     // return its handle. Does nothing for a retired interpreter.
 //     Publication publish(const interpreter_type* interpreter,
 //                         PyObject* handle) const noexcept;
 //
@@ -46,20 +50,10 @@ struct Publication {
 //     std::size_t occupancy() const noexcept;
 //   };
 //
-// All of it can be called from any thread at any time; interpreters and handles
-// passed in are not null, and may be retired.
-constexpr std::size_t kUnlimited = static_cast<std::size_t>(-1);
+// All of it may be called from any thread at any time. Interpreters and handles
+// passed in are not null; interpreters may be retired. //tests/conformance
+// checks a policy.
 
-namespace internal {
-
-template <typename Policy, typename = void>
-struct HasInterpreterType : std::false_type {};
-template <typename Policy>
-struct HasInterpreterType<Policy,
-                          std::void_t<typename Policy::interpreter_type>>
-    : std::true_type {};
-
-}  // namespace internal
 }  // namespace multislot
 
 #endif  // MULTISLOT_SLOT_POLICY_H_

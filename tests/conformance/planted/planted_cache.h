@@ -22,16 +22,16 @@ namespace conformance {
 // PlantedCache.
 enum class Bug {
   kNone,
-  kTagBeforeHandle,       // the seed's: published before there is a handle
-  kAnothersHandle,        // whoever's slot comes first
-  kNullCached,            // a failed lookup becomes the answer for ever
-  kDuplicateSlots,        // two threads of one interpreter fill one each
-  kLoserKeepsItsOwn,      // the one that fills second returns its own handle
-  kAddressAsTag,          // an address comes back as another interpreter
-  kHitsAfterRetirement,   // the handle outlives its interpreter
-  kNeverReclaims,         // slots of the dead stay theirs
-  kNoSecondLook,          // the slot changes hands between tag and handle
-  kLockNotForkSafe,       // the child waits for a thread that it does not have
+  kTagBeforeHandle,      // the seed's: published before there is a handle
+  kAnothersHandle,       // whoever's slot comes first
+  kNullCached,           // a failed lookup becomes the answer for ever
+  kDuplicateSlots,       // two threads of one interpreter fill one each
+  kLoserKeepsItsOwn,     // the one that fills second returns its own handle
+  kAddressAsTag,         // an address comes back as another interpreter
+  kHitsAfterRetirement,  // the handle outlives its interpreter
+  kNeverReclaims,        // slots of the dead stay theirs
+  kNoSecondLook,         // the slot changes hands between tag and handle
+  kLockNotForkSafe,      // the child waits for a thread that it does not have
 };
 
 // Which one there is now; kNone at first.

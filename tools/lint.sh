@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+#
+# Checks formatting: C++ with clang-format 14, Bazel files with buildifier and
+# its lint, shell scripts for syntax. `tools/lint.sh --fix` mends what it can.
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# What another version formats differs.
+clang_format=$(command -v clang-format-14 || command -v clang-format || true)
+if ! "${clang_format:-false}" --version | grep -q 'version 14\.'; then
+  echo "lint: clang-format 14 is missing (Debian: apt-get install clang-format-14)" >&2
+  exit 2
+fi
+buildifier=${BUILDIFIER:-$(command -v buildifier || true)}
+if [ -z "$buildifier" ]; then
+  echo "lint: buildifier is missing (npm install @bazel/buildifier@8.2.1; BUILDIFIER says where)" >&2
+  exit 2
+fi
+
+if [ "${1:-}" = --fix ]; then
+  format=(-i) mode=fix
+else
+  format=(--dry-run --Werror) mode=check
+fi
+git ls-files -z '*.h' '*.cc' '*.cpp' '*.c' | xargs -0 "$clang_format" "${format[@]}"
+git ls-files -z '*.bzl' '*BUILD' '*.bazel' WORKSPACE |
+  xargs -0 "$buildifier" -lint=warn -mode="$mode"
+git ls-files -z '*.sh' bazelw .ci/run | xargs -0 -n 1 bash -n
+echo "lint: clean"
