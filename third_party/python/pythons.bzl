@@ -2,8 +2,8 @@
 
 The repository that python_headers_and_libraries() makes has, for each CPython
 found, a cc_library named after it (`@multislot_pythons//:py311`): headers,
-libpython, and multislot_python.h with the path of its executable. Its file
-defs.bzl lists them: PYTHONS maps names to versions, DEFAULT_PYTHON is the name
+libpython, and multislot_python.h with the path of its executable; `default` is
+the one that comes first. Its file defs.bzl lists them: PYTHONS maps names to versions, DEFAULT_PYTHON is the name
 of the one that comes first.
 """
 
@@ -19,6 +19,13 @@ cc_library(
     hdrs = glob(["{name}/**/*.h"]),
     includes = ["{name}", "{name}/include"],
     linkopts = ["-L{libdir}", "-l{library}", "-Wl,-rpath,{libdir}"],
+)
+"""
+
+_DEFAULT = """
+alias(
+    name = "default",
+    actual = ":{name}",
 )
 """
 
@@ -42,6 +49,7 @@ def _python_headers_and_libraries_impl(repository_ctx):
         repository_ctx.symlink(include, name + "/include")
         repository_ctx.file(name + "/multislot_python.h", _HEADER.format(executable = executable))
         build += _LIBRARY.format(name = name, libdir = libdir, library = library)
+    build += _DEFAULT.format(name = lines[0][0])
     repository_ctx.file("BUILD.bazel", build)
 
     versions = {line[0]: line[1] for line in lines}

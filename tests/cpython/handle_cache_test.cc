@@ -1,0 +1,356 @@
+// The adapter in a real CPython, one thread at a time. (Sn) is the number of
+// the scenario in docs/scenarios.md.
+
+#include "multislot/cpython/handle_cache.h"
+
+#include <Python.h>
+
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <type_traits>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "multislot/cpython/current_interpreter.h"
+#include "multislot/cpython/import_attr.h"
+#include "multislot/fixed_slots.h"
+#include "tests/cpython/embedded.h"
+
+namespace multislot {
+namespace cpython {
+namespace {
+
+using Cache = HandleCache<FixedSlots<8>>;
+static_assert(std::is_trivially_destructible<Cache>::value, "");
+static_assert(sizeof(Cache) == sizeof(FixedSlots<8>), "");
+constexpr Cache kConstantInitialised;
+
+// A type whose objects count their births and deaths, and in which interpreter
+// they died.
+struct Counted {
+  static int made;
+  static int died;
+  static int died_elsewhere;
+  static void Reset() { made = died = died_elsewhere = 0; }
+  static PyObject* Make();
+};
+int Counted::made = 0;
+int Counted::died = 0;
+int Counted::died_elsewhere = 0;
+
+// A capsule does: its destructor says where it runs.
+PyObject* Counted::Make() {
+  ++made;
+  return PyCapsule_New(PyInterpreterState_Get(), nullptr, [](PyObject* self) {
+    ++died;
+    if (PyCapsule_GetPointer(self, nullptr) != PyInterpreterState_Get()) {
+      ++died_elsewhere;
+    }
+  });
+}
+
+PyInterpreterState* OwnerOf(PyObject* counted) {
+  return static_cast<PyInterpreterState*>(
+      PyCapsule_GetPointer(counted, nullptr));
+}
+
+TEST(HandleCacheTest, IsMadeOnceAndBorrowed) {
+  Counted::Reset();
+  {
+    Runtime runtime;
+    Cache cache;
+    PyObject* handle = cache.get_or_create(Counted::Make);
+    ASSERT_NE(handle, nullptr);
+    EXPECT_EQ(Py_REFCNT(handle), 1);
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(cache.get_or_create(Counted::Make), handle);
+    }
+    EXPECT_EQ(Py_REFCNT(handle), 1);
+    EXPECT_EQ(Counted::made, 1);
+    EXPECT_EQ(Counted::died, 0);
+  }
+  EXPECT_EQ(Counted::died, 1);
+  EXPECT_EQ(Counted::died_elsewhere, 0);
+}
+
+TEST(HandleCacheTest, ImportsAnAttribute) {
+  Runtime runtime;
+  Cache cache;
+  PyObject* handle = cache.get_or_create(ImportAttr("math", "sqrt"));
+  ASSERT_NE(handle, nullptr);
+  EXPECT_TRUE(PyCallable_Check(handle));
+  EXPECT_EQ(cache.get_or_create(ImportAttr("no such module", "")), handle);
+}
+
+// (S15)
+TEST(HandleCacheTest, AnErrorIsPassedOnAndNothingCached) {
+  Runtime runtime;
+  Cache cache;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(cache.get_or_create(ImportAttr("math", "no_such_thing")),
+              nullptr);
+    EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_AttributeError));
+    PyErr_Clear();
+    EXPECT_EQ(cache.get_or_create(ImportAttr("no_such_module", "thing")),
+              nullptr);
+    EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_ModuleNotFoundError));
+    PyErr_Clear();
+    EXPECT_THROW(cache.get_or_create(
+                     []() -> PyObject* { throw std::runtime_error(""); }),
+                 std::runtime_error);
+  }
+  EXPECT_NE(cache.get_or_create(ImportAttr("math", "sqrt")), nullptr);
+}
+
+// (S16)
+TEST(HandleCacheTest, AnErrorThatIsSetSurvives) {
+  Runtime runtime;
+  Cache cache;
+  PyErr_SetString(PyExc_KeyError, "from before");
+  // The first call makes the record and the object, the second hits.
+  EXPECT_NE(cache.get_or_create([] { return PyDict_New(); }), nullptr);
+  EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_KeyError));
+  EXPECT_NE(cache.get_or_create([] { return PyDict_New(); }), nullptr);
+  EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_KeyError));
+  PyErr_Clear();
+}
+
+// (S5, S8, S9, S29) A thread goes back and forth between interpreters that are
+// alive together.
+TEST(HandleCacheTest, EachInterpreterHasItsOwn) {
+  Counted::Reset();
+  {
+    Runtime runtime;
+    Cache cache;
+    PyObject* main = cache.get_or_create(Counted::Make);
+    {
+      SubInterpreter first;
+      SubInterpreter second;
+      std::set<PyObject*> handles = {main};
+      for (int round = 0; round < 3; ++round) {
+        for (const SubInterpreter* sub : {&first, &second}) {
+          In in(*sub);
+          PyObject* handle = cache.get_or_create(Counted::Make);
+          EXPECT_EQ(OwnerOf(handle), sub->interpreter());
+          handles.insert(handle);
+        }
+        EXPECT_EQ(cache.get_or_create(Counted::Make), main);
+      }
+      EXPECT_EQ(handles.size(), 3u);
+      EXPECT_EQ(Counted::made, 3);
+      // (S9) One's end does not touch the others'.
+      first.End();
+      EXPECT_EQ(Counted::died, 1);
+      In in(second);
+      EXPECT_EQ(OwnerOf(cache.get_or_create(Counted::Make)),
+                second.interpreter());
+    }
+    EXPECT_EQ(Counted::died, 2);
+    EXPECT_EQ(cache.get_or_create(Counted::Make), main);
+    EXPECT_EQ(Counted::made, 3);
+  }
+  EXPECT_EQ(Counted::died, 3);
+  EXPECT_EQ(Counted::died_elsewhere, 0);  // (S10)
+}
+
+// (S6, S7) The main interpreter comes back, with the same id, 0, and as a rule
+// the same address.
+TEST(HandleCacheTest, NothingOutlivesFinalize) {
+  Counted::Reset();
+  Cache cache;
+  std::set<PyInterpreterState*> addresses;
+  constexpr int kLives = 5;
+  for (int life = 1; life <= kLives; ++life) {
+    Runtime runtime;
+    addresses.insert(PyInterpreterState_Get());
+    PyObject* handle = cache.get_or_create(Counted::Make);
+    EXPECT_EQ(OwnerOf(handle), PyInterpreterState_Get());
+    EXPECT_EQ(cache.get_or_create(Counted::Make), handle);
+    EXPECT_EQ(Counted::made, life);
+    EXPECT_EQ(Counted::died, life - 1);
+  }
+  EXPECT_LT(addresses.size(), std::size_t{kLives}) << "no address came back";
+  EXPECT_EQ(Counted::died, kLives);
+}
+
+// (S7, S22) Sub-interpreters come and go until addresses come back; there are
+// more of them than slots.
+TEST(HandleCacheTest, SubInterpretersComeAndGo) {
+  Counted::Reset();
+  Runtime runtime;
+  HandleCache<FixedSlots<2>> cache;
+  cache.get_or_create(Counted::Make);
+  std::set<PyInterpreterState*> addresses;
+  constexpr int kLives = 30;
+  for (int life = 1; life <= kLives; ++life) {
+    SubInterpreter sub;
+    In in(sub);
+    addresses.insert(sub.interpreter());
+    PyObject* handle = cache.get_or_create(Counted::Make);
+    EXPECT_EQ(OwnerOf(handle), sub.interpreter());
+    EXPECT_EQ(cache.get_or_create(Counted::Make), handle);
+    EXPECT_EQ(Counted::made, 1 + life);
+    EXPECT_EQ(Counted::died, life - 1);
+  }
+  EXPECT_LT(addresses.size(), std::size_t{kLives}) << "no address came back";
+}
+
+// (S22) What an overflow returns is borrowed like the rest, kept once however
+// often it is returned, and released at the interpreter's end.
+TEST(HandleCacheTest, AnOverflowIsRightAndKept) {
+  Counted::Reset();
+  {
+    Runtime runtime;
+    HandleCache<FixedSlots<1>> cache;
+    cache.get_or_create(Counted::Make);
+    SubInterpreter sub;
+    In in(sub);
+    PyObject* first = cache.get_or_create(Counted::Make);
+    PyObject* second = cache.get_or_create(Counted::Make);
+    EXPECT_EQ(OwnerOf(first), sub.interpreter());
+    EXPECT_EQ(OwnerOf(second), sub.interpreter());
+    EXPECT_EQ(Counted::made, 3);
+    EXPECT_EQ(Counted::died, 0);
+    for (int i = 0; i < 10; ++i) {
+      EXPECT_EQ(cache.get_or_create([first] {
+        Py_INCREF(first);
+        return first;
+      }),
+                first);
+    }
+    EXPECT_EQ(Py_REFCNT(first), 1);
+  }
+  EXPECT_EQ(Counted::died, 3);
+  EXPECT_EQ(Counted::died_elsewhere, 0);
+}
+
+// (S4, S13) The accessor fills the slot before it returns: the loser's object
+// is released at once.
+TEST(HandleCacheTest, TheLosersObjectIsReleased) {
+  Counted::Reset();
+  Runtime runtime;
+  Cache cache;
+  PyObject* inner = nullptr;
+  PyObject* outer = cache.get_or_create([&] {
+    inner = cache.get_or_create(Counted::Make);
+    return Counted::Make();
+  });
+  EXPECT_EQ(outer, inner);
+  EXPECT_EQ(Counted::made, 2);
+  EXPECT_EQ(Counted::died, 1);
+  EXPECT_EQ(Py_REFCNT(inner), 1);
+}
+
+// The same when both made the same object.
+TEST(HandleCacheTest, ALoserWithTheWinnersObjectGivesItsReferenceBack) {
+  Runtime runtime;
+  Cache cache;
+  PyObject* object = PyDict_New();
+  const auto make = [object] {
+    Py_INCREF(object);
+    return object;
+  };
+  cache.get_or_create([&] {
+    cache.get_or_create(make);
+    return make();
+  });
+  EXPECT_EQ(Py_REFCNT(object), 2);  // ours and the interpreter's
+  Py_DECREF(object);
+}
+
+// (S17) Objects that look things up as they die, while their interpreter ends:
+// before its dict is cleared, because of that, and after.
+Cache g_cache;
+int g_lookups_while_dying;
+int g_wrong_while_dying;
+PyObject* MakeOneThatLooksUp() {
+  return PyCapsule_New(PyInterpreterState_Get(), nullptr, [](PyObject*) {
+    ++g_lookups_while_dying;
+    PyObject* handle = g_cache.get_or_create(Counted::Make);
+    if (handle == nullptr || OwnerOf(handle) != PyInterpreterState_Get()) {
+      ++g_wrong_while_dying;
+    }
+  });
+}
+
+TEST(HandleCacheTest, LookupsWhileTheInterpreterEnds) {
+  for (int life = 0; life < 3; ++life) {
+    g_lookups_while_dying = g_wrong_while_dying = 0;
+    Counted::Reset();
+    Cache one;
+    Cache two;
+    {
+      Runtime runtime;
+      {
+        SubInterpreter sub;
+        In in(sub);
+        one.get_or_create(MakeOneThatLooksUp);  // before the other's handle,
+        g_cache.get_or_create(Counted::Make);
+        two.get_or_create(MakeOneThatLooksUp);  // and after it
+        PyObject* module = PyImport_AddModule("sys");
+        PyObject* dying = MakeOneThatLooksUp();
+        PyObject_SetAttrString(module, "dying", dying);
+        Py_DECREF(dying);
+      }
+      EXPECT_EQ(g_lookups_while_dying, 3);
+      one.get_or_create(MakeOneThatLooksUp);
+      g_cache.get_or_create(Counted::Make);
+    }
+    EXPECT_EQ(g_lookups_while_dying, 4);
+    EXPECT_EQ(g_wrong_while_dying, 0);
+    EXPECT_EQ(Counted::died_elsewhere, 0);
+  }
+}
+
+TEST(CurrentInterpreterTest, IsOneForEachAndRetiresWithIt) {
+  std::set<std::uint64_t> ids;
+  Runtime runtime;
+  Interpreter* main = CurrentInterpreter();
+  ASSERT_NE(main, nullptr);
+  EXPECT_EQ(CurrentInterpreter(), main);
+  ids.insert(main->id());
+  for (int i = 0; i < 5; ++i) {
+    SubInterpreter sub;
+    Interpreter* interpreter;
+    {
+      In in(sub);
+      interpreter = CurrentInterpreter();
+      ASSERT_NE(interpreter, nullptr);
+      EXPECT_NE(interpreter, main);
+      EXPECT_FALSE(interpreter->retired());
+      EXPECT_TRUE(ids.insert(interpreter->id()).second);
+    }
+    sub.End();
+    EXPECT_TRUE(interpreter->retired());  // records are never freed
+  }
+  EXPECT_EQ(CurrentInterpreter(), main);
+  EXPECT_FALSE(main->retired());
+}
+
+TEST(CurrentInterpreterTest, IsNullWithoutThreadState) {
+  Runtime runtime;
+  PyThreadState* state = PyEval_SaveThread();
+  EXPECT_EQ(CurrentInterpreter(), nullptr);
+  PyEval_RestoreThread(state);
+}
+
+TEST(HandleCacheDeathTest, WithoutThreadState) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+#ifdef NDEBUG
+  int calls = 0;
+  EXPECT_EQ(kConstantInitialised.get_or_create([&]() -> PyObject* {
+    ++calls;
+    return nullptr;
+  }),
+            nullptr);
+  EXPECT_EQ(calls, 0);
+#else
+  EXPECT_DEATH(kConstantInitialised.get_or_create(Counted::Make),
+               "no thread state");
+#endif
+}
+
+}  // namespace
+}  // namespace cpython
+}  // namespace multislot
