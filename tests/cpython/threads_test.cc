@@ -1,0 +1,223 @@
+// The adapter in a real CPython, several threads at a time. (Sn) is the number
+// of the scenario in docs/scenarios.md. From CPython 3.12 on the
+// sub-interpreters here have a GIL each and so run at the same time; before,
+// and among threads of one interpreter, what interleaves is what lets go of the
+// GIL; in a free-threaded build, everything.
+
+#include <Python.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/synchronization/barrier.h"
+#include "gtest/gtest.h"
+#include "multislot/cpython/current_interpreter.h"
+#include "multislot/cpython/handle_cache.h"
+#include "multislot/cpython/import_attr.h"
+#include "multislot/fixed_slots.h"
+#include "tests/cpython/embedded.h"
+
+namespace multislot {
+namespace cpython {
+namespace {
+
+std::atomic<int> g_made{0};
+std::atomic<int> g_died{0};
+std::atomic<int> g_died_elsewhere{0};
+
+// An object that knows its interpreter, and tells if it dies in another.
+PyObject* Make() {
+  ++g_made;
+  return PyCapsule_New(PyInterpreterState_Get(), nullptr, [](PyObject* self) {
+    ++g_died;
+    if (PyCapsule_GetPointer(self, nullptr) != PyInterpreterState_Get()) {
+      ++g_died_elsewhere;
+    }
+  });
+}
+
+void* OwnerOf(PyObject* object) {
+  return PyCapsule_GetPointer(object, nullptr);
+}
+
+class ThreadsTest : public ::testing::Test {
+ protected:
+  void SetUp() override { g_made = g_died = g_died_elsewhere = 0; }
+  void TearDown() override {
+    EXPECT_EQ(g_died, g_made);
+    EXPECT_EQ(g_died_elsewhere, 0);  // (S10)
+  }
+};
+
+// Calls function(i) for each i below the number of threads, each on a thread
+// that is attached to the interpreter by a thread state of its own, while the
+// caller is not attached.
+template <typename Function>
+void RunAttached(PyInterpreterState* interpreter, std::size_t threads,
+                 Function function) {
+  PyThreadState* before = PyEval_SaveThread();
+  std::vector<std::thread> running;
+  for (std::size_t i = 0; i < threads; ++i) {
+    running.emplace_back([&, i] {
+      PyThreadState* state = PyThreadState_New(interpreter);
+      PyEval_RestoreThread(state);
+      function(i);
+      PyThreadState_Clear(state);
+      PyThreadState_DeleteCurrent();
+    });
+  }
+  for (std::thread& thread : running) thread.join();
+  PyEval_RestoreThread(before);
+}
+
+// (S1, S4, S14) Every thread is in make() before any has made its object.
+TEST_F(ThreadsTest, ThreadsOfOneInterpreterAllGetOneObject) {
+  constexpr std::size_t kThreads = 8;
+  Runtime runtime;
+  for (int round = 0; round < 20; ++round) {
+    HandleCache<FixedSlots<8>> cache;
+    auto* barrier = new absl::Barrier(kThreads);
+    std::vector<PyObject*> got(kThreads);
+    const int made = g_made;
+    const int died = g_died;
+    RunAttached(PyInterpreterState_Get(), kThreads, [&](std::size_t i) {
+      got[i] = cache.get_or_create([&] {
+        Py_BEGIN_ALLOW_THREADS;
+        if (barrier->Block()) delete barrier;
+        Py_END_ALLOW_THREADS;
+        return Make();
+      });
+    });
+    EXPECT_EQ(OwnerOf(got[0]), PyInterpreterState_Get());
+    EXPECT_EQ(std::count(got.begin(), got.end(), got[0]),
+              std::ptrdiff_t{kThreads});
+    EXPECT_EQ(g_made - made, int{kThreads});
+    EXPECT_EQ(g_died - died, int{kThreads} - 1);
+    EXPECT_EQ(Py_REFCNT(got[0]), 1);
+  }
+}
+
+// (S8, S9) Interpreters fill and hit the same caches at the same time; more
+// interpreters than some of the caches have slots.
+TEST_F(ThreadsTest, InterpretersShareCaches) {
+  constexpr std::size_t kInterpreters = 8;
+  constexpr std::size_t kCaches = 50;
+  Runtime runtime;
+  std::vector<HandleCache<FixedSlots<9>>> roomy(kCaches);
+  std::vector<HandleCache<FixedSlots<3>>> tight(kCaches);
+  std::vector<std::unique_ptr<SubInterpreter>> subs;
+  for (std::size_t i = 0; i < kInterpreters; ++i) {
+    subs.push_back(std::make_unique<SubInterpreter>(SubInterpreter::kOwn));
+  }
+  PyThreadState* before = PyEval_SaveThread();
+  auto* barrier = new absl::Barrier(kInterpreters);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (auto& sub : subs) {
+    threads.emplace_back([&, state = sub->state()] {
+      if (barrier->Block()) delete barrier;
+      PyEval_RestoreThread(state);
+      std::vector<PyObject*> first(kCaches);
+      for (int round = 0; round < 20; ++round) {
+        for (std::size_t i = 0; i < kCaches; ++i) {
+          PyObject* handle = roomy[i].get_or_create(Make);
+          if (round == 0) first[i] = handle;
+          if (handle != first[i] ||
+              OwnerOf(handle) != PyInterpreterState_Get() ||
+              OwnerOf(tight[i].get_or_create(Make)) !=
+                  PyInterpreterState_Get()) {
+            ++wrong;
+          }
+        }
+      }
+      PyEval_SaveThread();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  PyEval_RestoreThread(before);
+  EXPECT_EQ(wrong, 0);
+}
+
+// (S11) make() imports, which takes import locks and lets go of the GIL, while
+// others want the same object.
+TEST_F(ThreadsTest, MakeImportsWhileOthersWantTheSame) {
+  Runtime runtime;
+  for (const char* module : {"json", "string", "textwrap", "bisect"}) {
+    HandleCache<FixedSlots<2>> cache;
+    std::vector<PyObject*> got(4);
+    RunAttached(PyInterpreterState_Get(), got.size(), [&](std::size_t i) {
+      got[i] = cache.get_or_create(ImportAttr(module, "__dict__"));
+    });
+    ASSERT_NE(got[0], nullptr);
+    EXPECT_EQ(std::count(got.begin(), got.end(), got[0]), 4);
+  }
+}
+
+// (S26) A thread that comes from outside is in the interpreter of its current
+// thread state: PyGILState's is the main one.
+TEST_F(ThreadsTest, CallbackThreadsAreWhereTheirThreadStateIs) {
+  Runtime runtime;
+  HandleCache<FixedSlots<8>> cache;
+  PyObject* main = cache.get_or_create(Make);
+  SubInterpreter sub;
+  PyObject* subs;
+  {
+    In in(sub);
+    subs = cache.get_or_create(Make);
+  }
+  PyThreadState* before = PyEval_SaveThread();
+  std::thread([&] {
+    PyGILState_STATE state = PyGILState_Ensure();
+    EXPECT_EQ(cache.get_or_create(Make), main);
+    PyGILState_Release(state);
+  }).join();
+  PyEval_RestoreThread(before);
+  RunAttached(sub.interpreter(), 1,
+              [&](std::size_t) { EXPECT_EQ(cache.get_or_create(Make), subs); });
+  EXPECT_EQ(g_made, 2);
+}
+
+// (S5, S22) Sub-interpreters start, fill, and end on one thread, while another
+// hits in the main interpreter.
+TEST_F(ThreadsTest, HitsGoOnWhileInterpretersComeAndGo) {
+  Runtime runtime;
+  HandleCache<FixedSlots<2>> cache;
+  PyObject* main = cache.get_or_create(Make);
+  std::atomic<bool> done{false};
+  std::atomic<int> wrong{0};
+  PyThreadState* before = PyEval_SaveThread();
+  std::thread hitting([&, interpreter = PyThreadState_GetInterpreter(before)] {
+    PyThreadState* state = PyThreadState_New(interpreter);
+    PyEval_RestoreThread(state);
+    while (!done) {
+      for (int i = 0; i < 1000; ++i) {
+        if (cache.get_or_create(Make) != main) ++wrong;
+      }
+      PyEval_SaveThread();
+      PyEval_RestoreThread(state);
+    }
+    PyThreadState_Clear(state);
+    PyThreadState_DeleteCurrent();
+  });
+  PyEval_RestoreThread(before);
+  for (int life = 0; life < 20; ++life) {
+    SubInterpreter sub(SubInterpreter::kOwn);
+    In in(sub);
+    PyObject* handle = cache.get_or_create(Make);
+    EXPECT_EQ(OwnerOf(handle), sub.interpreter());
+    EXPECT_EQ(cache.get_or_create(Make), handle);
+  }
+  done = true;
+  before = PyEval_SaveThread();
+  hitting.join();
+  PyEval_RestoreThread(before);
+  EXPECT_EQ(wrong, 0);
+}
+
+}  // namespace
+}  // namespace cpython
+}  // namespace multislot
