@@ -3,8 +3,7 @@
 // with one slot for all, and with a slot for each.
 //
 //   ./bazelw run //examples/interpreter_farm
-//   ./bazelw run //examples/interpreter_farm:interpreter_farm_py313 --
-//   --slots=4
+//   ./bazelw run //examples/interpreter_farm -- --interpreters=4 --slots=2
 
 #include <cstdint>
 #include <cstdio>
@@ -54,6 +53,14 @@ int Fail(absl::string_view message) {
   return EXIT_FAILURE;
 }
 
+// The path as the user meant it: `bazel run` starts programs in a folder of
+// its own, and says where the user was.
+std::string UserPath(const std::string& path) {
+  const char* const folder = std::getenv("BUILD_WORKING_DIRECTORY");
+  if (folder == nullptr || absl::StartsWith(path, "/")) return path;
+  return absl::StrCat(folder, "/", path);
+}
+
 int Main(const std::vector<char*>& arguments) {
   if (arguments.size() > 1) {
     return Fail(absl::StrCat("there is no argument '", arguments[1],
@@ -63,7 +70,7 @@ int Main(const std::vector<char*>& arguments) {
   const std::string not_written = absl::StrCat("cannot write ", json);
   std::ofstream json_file;
   if (!json.empty()) {
-    json_file.open(json);
+    json_file.open(UserPath(json));
     if (!json_file) return Fail(not_written);
   }
 
