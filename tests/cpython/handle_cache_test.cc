@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "absl/base/config.h"
 #include "gtest/gtest.h"
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/import_attr.h"
@@ -154,6 +155,17 @@ TEST(HandleCacheTest, EachInterpreterHasItsOwn) {
   EXPECT_EQ(Counted::died_elsewhere, 0);  // (S10)
 }
 
+// Else a test of what happens then has not tested it. AddressSanitizer keeps
+// memory from coming back.
+void ExpectSomeCameBack(const std::set<PyInterpreterState*>& addresses,
+                        std::size_t lives) {
+#ifndef ABSL_HAVE_ADDRESS_SANITIZER
+  EXPECT_LT(addresses.size(), lives);
+#else
+  EXPECT_LE(addresses.size(), lives);
+#endif
+}
+
 // (S6, S7) The main interpreter comes back, with the same id, 0, and as a rule
 // the same address.
 TEST(HandleCacheTest, NothingOutlivesFinalize) {
@@ -170,7 +182,7 @@ TEST(HandleCacheTest, NothingOutlivesFinalize) {
     EXPECT_EQ(Counted::made, life);
     EXPECT_EQ(Counted::died, life - 1);
   }
-  EXPECT_LT(addresses.size(), std::size_t{kLives}) << "no address came back";
+  ExpectSomeCameBack(addresses, kLives);
   EXPECT_EQ(Counted::died, kLives);
 }
 
@@ -193,7 +205,7 @@ TEST(HandleCacheTest, SubInterpretersComeAndGo) {
     EXPECT_EQ(Counted::made, 1 + life);
     EXPECT_EQ(Counted::died, life - 1);
   }
-  EXPECT_LT(addresses.size(), std::size_t{kLives}) << "no address came back";
+  ExpectSomeCameBack(addresses, kLives);
 }
 
 // (S22) What an overflow returns is borrowed like the rest, kept once however
