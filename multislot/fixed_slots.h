@@ -174,8 +174,8 @@ class FixedSlots {
     return free;
   }
 
-  static_assert(sizeof(Slot) == 2 * sizeof(void*),
-                "a slot is a tag and a handle");
+  static_assert(sizeof(Slot) == std::size_t{1} << internal::kHomeShift,
+                "a slot is a tag and a handle, as large as home offsets say");
 
   mutable Slot slots_[Capacity];
 };

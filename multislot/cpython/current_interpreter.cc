@@ -21,23 +21,46 @@ thread_local Record* t_record = nullptr;
 
 namespace {
 
+// How often a runtime has ended: Py_FinalizeEx counts, by way of Py_AtExit, at
+// its very end. Relaxed: whoever is attached to an interpreter of a runtime
+// comes after the end of the one before.
+std::atomic<std::uint64_t> g_runtimes_ended{0};
+std::atomic<bool> g_counts_this_runtime{false};
+
+void EndRuntime() {
+  g_counts_this_runtime.store(false, std::memory_order_relaxed);
+  g_runtimes_ended.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool CountThisRuntime() noexcept {
+  if (g_counts_this_runtime.exchange(true, std::memory_order_relaxed)) {
+    return true;
+  }
+  if (Py_AtExit(EndRuntime) == 0) return true;
+  g_counts_this_runtime.store(false, std::memory_order_relaxed);
+  return false;
+}
+
 // The interpreter whose record this thread ended last. Its dict is gone, and a
-// new one would never be cleared: what still runs in it must not get a record.
-// Only this thread can be in it by then. An interpreter that comes later can
-// have the same address, but not the same id as well, unless it is the main
-// interpreter: that one has ended if the runtime is ending.
+// new one would never be cleared: what still runs in it, and only this thread
+// can, must not get a record again. An interpreter that comes later can have
+// its address, but not its id too, unless in another runtime.
 struct Ended {
   PyInterpreterState* state;
   std::int64_t id;
+  std::uint64_t runtime;
+
+  static Ended Now(PyInterpreterState* state) noexcept {
+    return {state, PyInterpreterState_GetID(state),
+            g_runtimes_ended.load(std::memory_order_relaxed)};
+  }
 };
-thread_local Ended t_ended = {nullptr, 0};
+thread_local Ended t_ended = {nullptr, 0, 0};
 
 bool HasEnded(PyInterpreterState* state) noexcept {
-  if (t_ended.state != state || t_ended.id != PyInterpreterState_GetID(state)) {
-    return false;
-  }
-  // CPython says no from early in Py_FinalizeEx on.
-  return t_ended.id != 0 || !Py_IsInitialized();
+  if (t_ended.state != state) return false;
+  const Ended now = Ended::Now(state);
+  return t_ended.id == now.id && t_ended.runtime == now.runtime;
 }
 
 Record* g_free = nullptr;  // under the RegistryLock
@@ -82,7 +105,7 @@ void End(PyObject* capsule) {
       static_cast<Record*>(PyCapsule_GetPointer(capsule, kCapsuleName));
   PyInterpreterState* state = record->state.load(std::memory_order_relaxed);
   if (state != Nobody(record)) {
-    t_ended = {state, PyInterpreterState_GetID(state)};
+    t_ended = Ended::Now(state);
     record->state.store(Nobody(record), std::memory_order_relaxed);
   }
   record->interpreter.retire();
@@ -121,7 +144,7 @@ PyObject* Anchor(PyObject* dict) {
   PyObject* capsule = PyDict_GetItemWithError(dict, key);
   Py_XINCREF(capsule);
   if (capsule == nullptr && !PyErr_Occurred()) {
-    Record* record = NewRecord();
+    Record* record = CountThisRuntime() ? NewRecord() : nullptr;
     PyObject* ours = nullptr;
     if (record != nullptr) {
       record->owned = PyDict_New();

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "absl/base/attributes.h"
 #include "c10/core/impl/PyInterpreter.h"
 #include "multislot/internal/registry.h"
 #include "multislot/interpreter.h"

@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "multislot/basic_py_handle_cache.h"
 #include "multislot/internal/interpreter_traits.h"
+#include "multislot/internal/registry.h"
 #include "multislot/interpreter.h"
 
 namespace multislot {
@@ -108,6 +109,27 @@ TYPED_TEST(FixedSlotsTest, ARetiredInterpreterPublishesNothing) {
   const Publication publication = slots.publish(&interpreter, HandleNumber(1));
   EXPECT_FALSE(publication.filled);
   EXPECT_EQ(publication.handle, nullptr);
+}
+
+// Else this does not return.
+TYPED_TEST(FixedSlotsTest, OnlyAFillTakesTheLock) {
+  TypeParam slots;
+  std::vector<std::unique_ptr<Interpreter>> interpreters;
+  for (std::size_t i = 0; i <= slots.capacity(); ++i) {
+    interpreters.push_back(std::make_unique<Interpreter>());
+    slots.publish(interpreters.back().get(), HandleNumber(i));
+  }
+  Interpreter retired;
+  retired.retire();
+
+  internal::RegistryLock lock;
+  EXPECT_EQ(slots.find_fast(interpreters[0].get()), HandleNumber(0));
+  EXPECT_EQ(slots.find(interpreters[0].get()), HandleNumber(0));
+  EXPECT_EQ(slots.find(interpreters.back().get()), nullptr);
+  EXPECT_EQ(slots.publish(interpreters.back().get(), HandleNumber(1)).handle,
+            nullptr);
+  EXPECT_EQ(slots.publish(&retired, HandleNumber(1)).handle, nullptr);
+  EXPECT_EQ(slots.occupancy(), slots.capacity());
 }
 
 // (S28) Bare tags a multiple of a page apart, as the copies of a library that
