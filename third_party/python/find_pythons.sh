@@ -44,5 +44,9 @@ candidates() {
 }
 
 candidates | while IFS= read -r python; do
-  [ -x "$python" ] && "$python" -I -c "$probe" 2>/dev/null </dev/null
+  [ -x "$python" ] || continue
+  found=$("$python" -I -c "$probe" 2>/dev/null </dev/null)
+  [ -n "$found" ] || continue
+  echo "$found"
+  [ "${1:-}" != --any ] || break
 done | awk -F '\t' '!seen[$1]++'
