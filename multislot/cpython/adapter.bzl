@@ -12,11 +12,15 @@ def cpython_adapter(name, python, **kwargs):
     """
     cc_library(
         name = name,
-        srcs = ["//multislot/cpython:current_interpreter.cc"],
+        srcs = [
+            "//multislot/cpython:current_interpreter.cc",
+            "//multislot/cpython:multislot.cc",
+        ],
         hdrs = [
             "//multislot/cpython:current_interpreter.h",
             "//multislot/cpython:handle_cache.h",
             "//multislot/cpython:import_attr.h",
+            "//multislot/cpython:multislot.h",
         ],
         deps = [
             "//multislot",

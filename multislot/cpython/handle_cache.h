@@ -36,6 +36,10 @@ namespace cpython {
 template <typename Policy = DefaultSlotPolicy>
 class HandleCache {
  public:
+  static_assert(!std::is_same<Policy, SingleSlot>::value,
+                "HandleCache needs a slot for each interpreter: SingleSlot has "
+                "one for all. Name another policy, HandleCache<FixedSlots<8>>");
+
   using policy_type = Policy;
 
   constexpr HandleCache() noexcept = default;

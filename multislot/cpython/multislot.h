@@ -1,0 +1,57 @@
+#ifndef MULTISLOT_CPYTHON_MULTISLOT_H_
+#define MULTISLOT_CPYTHON_MULTISLOT_H_
+
+/* multislot::cpython::HandleCache for extensions written in C:
+ *
+ *   static multislot_cache decimal = MULTISLOT_CACHE_INIT;
+ *
+ *   static PyObject* make_decimal(void* arg) {
+ *     return multislot_import_attr("decimal", "Decimal");
+ *   }
+ *
+ *   PyObject* type = multislot_get(&decimal, make_decimal, NULL);
+ *
+ * The contracts are those of multislot/cpython/handle_cache.h. */
+
+#include <Python.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How many interpreters have a slot in a multislot_cache. */
+#define MULTISLOT_CACHE_SLOTS 8
+
+/* Static, or a member of an object; not to be copied or moved once used. What
+ * is in it is not for users. */
+typedef struct multislot_cache {
+  uintptr_t words[2 * MULTISLOT_CACHE_SLOTS];
+} multislot_cache;
+
+/* An empty cache. So is one that is all zero. */
+#define MULTISLOT_CACHE_INIT \
+  {                          \
+    { 0 }                    \
+  }
+
+/* Returns a new reference, or NULL with a Python error set. */
+typedef PyObject* (*multislot_make)(void* arg);
+
+/* The current interpreter's object, a borrowed reference that holds until the
+ * interpreter's end: the one that an earlier call made there, else what
+ * make(arg) returns, which the interpreter owns from then on. NULL, with the
+ * error that make set, if it failed; the next call tries again. An error that
+ * was set before the call stays set. Any thread that is attached to an
+ * interpreter may call. */
+PyObject* multislot_get(multislot_cache* cache, multislot_make make, void* arg);
+
+/* Imports the module and gets its attribute: a new reference, or NULL with a
+ * Python error set. */
+PyObject* multislot_import_attr(const char* module, const char* attribute);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MULTISLOT_CPYTHON_MULTISLOT_H_ */
