@@ -30,7 +30,7 @@ constexpr std::size_t kFirstChunk = 64;
 constexpr std::size_t kChunks = 1 + kHomeBits - 6;
 static_assert(kFirstChunk << (kChunks - 1) == kMaxInterpreters, "");
 
-std::atomic<Entry*> g_chunks[kChunks];  // zero-initialised
+std::atomic<Entry*> g_chunks[kChunks] = {};
 std::size_t g_first_free = 0;  // no smaller index is free; under the lock
 std::mutex g_mutex;
 
