@@ -31,7 +31,6 @@
 #include <thread>
 #include <vector>
 
-#include "absl/synchronization/barrier.h"
 #include "c10/util/Exception.h"
 #include "c10/util/python_stub.h"
 #include "gtest/gtest.h"
@@ -459,7 +458,7 @@ TYPED_TEST_P(Conformance, ThreadsOfOneInterpreterMissTogether) {
   for (int round = 0; round < 50; ++round) {
     TypeParam cache;
     auto& python = this->NewPython();
-    auto* barrier = new absl::Barrier(kThreads);
+    Rendezvous all_in_the_accessor(kThreads);
     std::vector<PyObject*> made(kThreads);
     std::vector<PyObject*> got(kThreads);
     std::atomic<std::size_t> errors{0};
@@ -467,7 +466,7 @@ TYPED_TEST_P(Conformance, ThreadsOfOneInterpreterMissTogether) {
       try {
         got[i] = cache.ptr_or(python.interpreter(), [&] {
           made[i] = python.make();
-          if (barrier->Block()) delete barrier;
+          all_in_the_accessor.Await();
           return made[i];
         });
       } catch (const c10::Error&) {

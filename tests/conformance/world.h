@@ -61,17 +61,31 @@ class Python {
   std::deque<Object> objects_;
 };
 
+// Where so many threads wait for one another, once, as briefly as can be had.
+// (absl::Barrier would do; but now and then ThreadSanitizer takes how Abseil
+// hands memory to a thread that waits for the first time for a race.)
+class Rendezvous {
+ public:
+  explicit Rendezvous(std::size_t threads) : awaited_(threads) {}
+  void Await() {
+    awaited_.fetch_sub(1);
+    while (awaited_.load() != 0) std::this_thread::yield();
+  }
+
+ private:
+  std::atomic<std::size_t> awaited_;
+};
+
 // Calls function(i) for each i below the number of threads, each on a thread of
 // its own, all at the same time as far as that can be had; returns when all
 // have.
 template <typename Function>
 void RunTogether(std::size_t threads, Function&& function) {
-  std::atomic<std::size_t> waiting{threads};
+  Rendezvous start(threads);
   std::vector<std::thread> running;
   for (std::size_t i = 0; i < threads; ++i) {
     running.emplace_back([&, i] {
-      waiting.fetch_sub(1);
-      while (waiting.load() != 0) std::this_thread::yield();
+      start.Await();
       function(i);
     });
   }
