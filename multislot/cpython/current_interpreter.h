@@ -4,7 +4,6 @@
 #include <Python.h>
 
 #include <atomic>
-#include <new>
 
 #include "absl/base/optimization.h"
 #include "multislot/interpreter.h"
