@@ -98,8 +98,8 @@ class BasicPyHandleCache {
     if (PyObject* handle = peek(interpreter)) return handle;
     PyObject* handle = std::forward<SlowAccessor>(slow_accessor)();
     if (handle == nullptr || interpreter == nullptr) return handle;
-    const Publication publication = slots_.publish(interpreter, handle);
-    return publication.handle != nullptr ? publication.handle : handle;
+    PyObject* published = slots_.publish(interpreter, handle);
+    return published != nullptr ? published : handle;
   }
 
   Policy slots_;

@@ -11,7 +11,6 @@
 #include "multislot/internal/interpreter_traits.h"
 #include "multislot/internal/registry.h"
 #include "multislot/interpreter.h"
-#include "multislot/slot_policy.h"
 
 namespace multislot {
 
@@ -63,21 +62,21 @@ class FixedSlots {
     return nullptr;
   }
 
-  Publication publish(const interpreter_type* interpreter,
-                      PyObject* handle) const noexcept {
+  PyObject* publish(const interpreter_type* interpreter,
+                    PyObject* handle) const noexcept {
     const Tag tag = Traits::TagOf(interpreter);
-    if (SlotFor(tag) == nullptr) return {nullptr, false};
+    if (SlotFor(tag) == nullptr) return nullptr;
     // There was a slot for it; now, with no other fill and no retirement in
     // the way, again.
     internal::RegistryLock lock;
     Slot* slot = SlotFor(tag);
-    if (slot == nullptr) return {nullptr, false};
+    if (slot == nullptr) return nullptr;
     // Relaxed: the lock orders these with the fill that wrote them.
     if (slot->tag.load(std::memory_order_relaxed) == tag) {
-      return {slot->handle.load(std::memory_order_relaxed), false};
+      return slot->handle.load(std::memory_order_relaxed);
     }
     slot->Write(tag, handle);
-    return {handle, true};
+    return handle;
   }
 
   std::size_t occupancy() const noexcept {

@@ -7,15 +7,6 @@
 
 namespace multislot {
 
-// What came of publishing a handle.
-struct Publication {
-  // What the interpreter's slot holds now; null if it has none: an overflow, or
-  // a retired interpreter.
-  PyObject* handle;
-  // Whether this call put it there.
-  bool filled;
-};
-
 // A capacity without limit.
 constexpr std::size_t kUnlimited = static_cast<std::size_t>(-1);
 
@@ -41,10 +32,11 @@ constexpr std::size_t kUnlimited = static_cast<std::size_t>(-1);
 //     PyObject* find_fast(const interpreter_type* interpreter) const noexcept;
 //
 //     // Puts the handle into the interpreter's slot unless there is one
-//     // already: of several calls for one interpreter one fills, and all
-//     // return its handle. Does nothing for a retired interpreter.
-//     Publication publish(const interpreter_type* interpreter,
-//                         PyObject* handle) const noexcept;
+//     // already, and returns what the slot holds then: of several calls for
+//     // one interpreter one fills, and all return its handle. Null if it has
+//     // no slot: an overflow, or a retired interpreter.
+//     PyObject* publish(const interpreter_type* interpreter,
+//                       PyObject* handle) const noexcept;
 //
 //     // How many live interpreters have a slot.
 //     std::size_t occupancy() const noexcept;

@@ -19,6 +19,10 @@ __thread Record* t_record = nullptr;
 thread_local Record* t_record = nullptr;
 #endif
 
+// Inline for the reason that registry.cc gives: caches that are one for the
+// process, of whichever shared object, need numbers that are.
+inline std::atomic<std::uintptr_t> g_last_cache_number{0};
+
 namespace {
 
 // How often a runtime has ended: Py_FinalizeEx counts, by way of Py_AtExit, at
@@ -117,7 +121,7 @@ void End(PyObject* capsule) {
 // Keeps a Python error that is set where it is.
 class KeepError {
  public:
-#if PY_VERSION_HEX >= 0x030C0000
+#if (defined(Py_LIMITED_API) ? Py_LIMITED_API + 0 : PY_VERSION_HEX) >= 0x030C0000
   KeepError() : error_(PyErr_GetRaisedException()) {}
   ~KeepError() { PyErr_SetRaisedException(error_); }
 
@@ -157,13 +161,26 @@ PyObject* Anchor(PyObject* dict) {
       }
     }
     if (ours != nullptr) {
-      capsule = PyDict_SetDefault(dict, key, ours);
-      Py_XINCREF(capsule);
+      // By its name: PyDict_SetDefault is not in the limited API.
+      capsule = PyObject_CallMethod(dict, "setdefault", "OO", key, ours);
       Py_DECREF(ours);
     }
   }
   Py_DECREF(key);
   return capsule;
+}
+
+std::uintptr_t Number(CacheNumber& cache) noexcept {
+  // Relaxed, all of it: see FindOwned().
+  std::uintptr_t number = cache.load(std::memory_order_relaxed);
+  if (number != 0) return number;
+  const std::uintptr_t fresh =
+      g_last_cache_number.fetch_add(1, std::memory_order_relaxed) + 1;
+  // Another thread may be first; then the fresh number is nobody's.
+  return cache.compare_exchange_strong(number, fresh,
+                                       std::memory_order_relaxed)
+             ? fresh
+             : number;
 }
 
 }  // namespace
@@ -185,15 +202,34 @@ Record* FindRecord(PyInterpreterState* state) noexcept {
   return record;
 }
 
-void Own(Record* record, PyObject* object) noexcept {
-  if (record == nullptr || record->owned == nullptr) return;
+PyObject* FindOwned(const Record* record, const CacheNumber& cache) noexcept {
+  // Relaxed: all that is ever asked of the number is whether it is the same.
+  const std::uintptr_t number = cache.load(std::memory_order_relaxed);
+  if (number == 0 || record->owned == nullptr) return nullptr;
   KeepError keep_error;
-  PyObject* key = PyLong_FromVoidPtr(object);
-  if (key != nullptr && PyDict_SetItem(record->owned, key, object) == 0) {
-    Py_DECREF(object);
-  }
+  PyObject* key = PyLong_FromVoidPtr(reinterpret_cast<void*>(number));
+  // Borrowed, also without a GIL: what is in this dict stays.
+  PyObject* found =
+      key == nullptr ? nullptr : PyDict_GetItemWithError(record->owned, key);
   PyErr_Clear();
   Py_XDECREF(key);
+  return found;
+}
+
+PyObject* Own(Record* record, CacheNumber& cache, PyObject* object) noexcept {
+  if (record == nullptr || record->owned == nullptr) return object;
+  KeepError keep_error;
+  PyObject* key = PyLong_FromVoidPtr(reinterpret_cast<void*>(Number(cache)));
+  PyObject* owned = key == nullptr ? nullptr
+                                   : PyObject_CallMethod(record->owned,
+                                                         "setdefault", "OO",
+                                                         key, object);
+  PyErr_Clear();
+  Py_XDECREF(key);
+  if (owned == nullptr) return object;
+  Py_DECREF(owned);  // the dict has one
+  Py_DECREF(object);
+  return owned;
 }
 
 }  // namespace internal

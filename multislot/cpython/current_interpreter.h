@@ -4,6 +4,7 @@
 #include <Python.h>
 
 #include <atomic>
+#include <cstdint>
 
 #include "absl/base/optimization.h"
 #include "multislot/interpreter.h"
@@ -25,7 +26,7 @@ struct Record {
   std::atomic<PyInterpreterState*> state;
   // Made anew for each life.
   Interpreter interpreter;
-  // A dict that owns the interpreter's handles: address -> object.
+  // A dict that owns the interpreter's handles: cache number -> object.
   PyObject* owned;
   Record* next_free;
 };
@@ -43,7 +44,8 @@ extern thread_local Record* t_record;
 // The interpreter that this thread is attached to; null if to none.
 inline PyInterpreterState* CurrentState() noexcept {
 #if defined(Py_LIMITED_API)
-  // The limited API has nothing that says whether there is one.
+  // A call, and CPython ends the process if there is none: the limited API has
+  // nothing that would say so.
   return PyInterpreterState_Get();
 #elif PY_VERSION_HEX >= 0x030D0000
   PyThreadState* thread = PyThreadState_GetUnchecked();
@@ -72,10 +74,23 @@ inline Record* CurrentRecord() noexcept {
   return FindRecord(state);
 }
 
-// Makes the interpreter own the object from here on; takes over the caller's
-// reference. Without a record, or memory, the object lives for ever. A Python
-// error that is set stays set.
-void Own(Record* record, PyObject* object) noexcept;
+// What names a cache in the dicts of the interpreters: given out on first need,
+// and to no other cache of this process, so that one in the memory of another
+// that is gone finds nothing of that one's. (Where pointers have 32 bits the
+// numbers come again after 2^32 caches.) Zero is none yet.
+using CacheNumber = std::atomic<std::uintptr_t>;
+
+// The object that the record's interpreter owns for the cache, borrowed; null
+// if there is none. A Python error that is set stays set.
+PyObject* FindOwned(const Record* record, const CacheNumber& cache) noexcept;
+
+// Makes the interpreter own the object for the cache, unless it owns one for it
+// already, and returns the one that it owns then, borrowed: of several calls
+// all return the first one's object. Takes over the caller's reference, and
+// gives it back to the interpreter if it is not needed. Without a record, or
+// memory, nobody owns the object and it lives for ever. A Python error that is
+// set stays set.
+PyObject* Own(Record* record, CacheNumber& cache, PyObject* object) noexcept;
 
 }  // namespace internal
 
@@ -83,7 +98,8 @@ void Own(Record* record, PyObject* object) noexcept;
 // is attached to, for as long as that lives. It is born on the first call and
 // retires when the interpreter's dict is cleared, late in its end. Null if the
 // thread is attached to none, if the interpreter has come further in its end
-// than that, or without memory.
+// than that, or without memory. (Under the limited API, CPython ends the process
+// if the thread is attached to none.)
 //
 // CPython is asked on every call, so a thread may switch interpreters. Constant
 // time; the first call of a thread in an interpreter does a dict lookup. Sets

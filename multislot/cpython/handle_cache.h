@@ -3,7 +3,6 @@
 
 #include <Python.h>
 
-#include <cstddef>
 #include <type_traits>
 #include <utility>
 
@@ -13,7 +12,7 @@
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/interpreter.h"
 #include "multislot/py_handle_cache.h"
-#include "multislot/slot_policy.h"
+#include "multislot/single_slot.h"
 
 namespace multislot {
 namespace cpython {
@@ -39,6 +38,9 @@ class HandleCache {
   static_assert(!std::is_same<Policy, SingleSlot>::value,
                 "HandleCache needs a slot for each interpreter: SingleSlot has "
                 "one for all. Name another policy, HandleCache<FixedSlots<8>>");
+  static_assert(
+      std::is_same<typename Policy::interpreter_type, Interpreter>::value,
+      "HandleCache needs a policy for multislot::Interpreter");
 
   using policy_type = Policy;
 
@@ -52,19 +54,38 @@ class HandleCache {
   //   - The interpreter owns it from then on, and releases it at its end.
   //   - If another thread's make() was first, that one's object is returned,
   //     and this one released at once.
-  //   - If there is no slot left, make() is called each time. Then each object
-  //     that it returned, once however often, is kept until the interpreter's
-  //     end.
-  //   - After the interpreter's dict is cleared, late in its end, the same, but
-  //     nothing is left that could release the objects.
+  //   - If no slot is left the interpreter owns it just so, and later calls
+  //     find it there, at the price of a dict lookup.
+  //   - After the interpreter's dict is cleared, late in its end, nothing is
+  //     left that could own objects: make() is called each time, and what it
+  //     returns lives for ever.
   // If make() returns null, with a Python error set, or throws, that is passed
   // on and the next call tries again. An error that was set before stays set.
   //
   // Without an attached thread state: an assertion in debug builds; otherwise
-  // null, and make() is not called.
+  // null, and make() is not called. (Under the limited API, CPython ends the
+  // process.)
   template <typename Make>
   PyObject* get_or_create(Make&& make) const {
-    Interpreter* interpreter = CurrentInterpreter();
+    return GetOrCreate(CurrentInterpreter(), std::forward<Make>(make));
+  }
+
+  // The same for code that already holds the CurrentInterpreter(), say in its
+  // module state: CPython is not asked again on a hit. The pointer is good
+  // until the interpreter's end, and null is as good as get_or_create().
+  // Passing another interpreter than the calling thread's is a programming
+  // error: an assertion in debug builds; otherwise a hit is that interpreter's
+  // object, and a miss is get_or_create().
+  template <typename Make>
+  PyObject* ptr_or(Interpreter* current, Make&& make) const {
+    ABSL_ASSERT(current == nullptr || CurrentInterpreter() == nullptr ||
+                CurrentInterpreter() == current);
+    return GetOrCreate(current, std::forward<Make>(make));
+  }
+
+ private:
+  template <typename Make>
+  PyObject* GetOrCreate(Interpreter* interpreter, Make&& make) const {
     if (ABSL_PREDICT_TRUE(interpreter != nullptr)) {
       PyObject* handle = slots_.find_fast(interpreter);
       if (ABSL_PREDICT_TRUE(handle != nullptr)) return handle;
@@ -72,7 +93,6 @@ class HandleCache {
     return FindOrCreate(std::forward<Make>(make));
   }
 
- private:
   template <typename Make>
   ABSL_ATTRIBUTE_NOINLINE PyObject* FindOrCreate(Make&& make) const {
     if (internal::CurrentState() == nullptr) {
@@ -83,25 +103,26 @@ class HandleCache {
     if (record != nullptr) {
       PyObject* handle = slots_.find(&record->interpreter);
       if (handle != nullptr) return handle;
+      handle = internal::FindOwned(record, number_);
+      if (handle != nullptr) return Publish(record, handle);
     }
     PyObject* made = std::forward<Make>(make)();
     if (made == nullptr) return nullptr;
     // make() may have run long enough for the interpreter to get its record, or
     // to lose it.
     record = internal::CurrentRecord();
-    Publication publication = {nullptr, false};
-    if (record != nullptr) {
-      publication = slots_.publish(&record->interpreter, made);
-    }
-    if (publication.handle == nullptr || publication.filled) {
-      internal::Own(record, made);
-      return made;
-    }
-    Py_DECREF(made);
-    return publication.handle;
+    return Publish(record, internal::Own(record, number_, made));
+  }
+
+  // Which object an interpreter gets, its dict decides. The slots are for
+  // finding it.
+  PyObject* Publish(internal::Record* record, PyObject* handle) const noexcept {
+    if (record != nullptr) slots_.publish(&record->interpreter, handle);
+    return handle;
   }
 
   Policy slots_;
+  mutable internal::CacheNumber number_{0};
 };
 
 }  // namespace cpython

@@ -20,13 +20,14 @@
 extern "C" {
 #endif
 
-/* How many interpreters have a slot in a multislot_cache. */
+/* How many interpreters have a slot in a multislot_cache; for others a lookup
+ * costs a dict lookup more. */
 #define MULTISLOT_CACHE_SLOTS 8
 
 /* Static, or a member of an object; not to be copied or moved once used. What
  * is in it is not for users. */
 typedef struct multislot_cache {
-  uintptr_t words[2 * MULTISLOT_CACHE_SLOTS];
+  uintptr_t words[2 * MULTISLOT_CACHE_SLOTS + 1];
 } multislot_cache;
 
 /* An empty cache. So is one that is all zero. */

@@ -12,7 +12,14 @@
 
 namespace multislot {
 namespace internal {
-namespace {
+
+// Inline, so that linker and loader treat it as they treat a cache in
+// somebody's inline function. Of that, gcc has them make one for the process
+// (STB_GNU_UNIQUE), even for shared objects that are loaded apart and embed a
+// multislot each; then the register that gives out the tags in it, and the lock
+// that guards it, have to be one as well. The namespace stands for the layout:
+// a version that changes it, or what fills and readers do, takes another.
+inline namespace register_1 {
 
 constexpr std::size_t kMaxInterpreters = std::size_t{1} << kHomeBits;
 constexpr int kGenerationShift = kHomeShift + kHomeBits;
@@ -30,9 +37,20 @@ constexpr std::size_t kFirstChunk = 64;
 constexpr std::size_t kChunks = 1 + kHomeBits - 6;
 static_assert(kFirstChunk << (kChunks - 1) == kMaxInterpreters, "");
 
-std::atomic<Entry*> g_chunks[kChunks] = {};
-std::size_t g_first_free = 0;  // no smaller index is free; under the lock
-std::mutex g_mutex;
+inline std::atomic<Entry*> g_chunks[kChunks] = {};
+inline std::size_t g_first_free = 0;  // no smaller is free; under the lock
+inline std::mutex g_mutex;
+
+#if defined(__unix__) || defined(__APPLE__)
+// A fork waits for whoever is filling a slot, so the child finds every slot
+// either untouched or filled, and the lock free.
+[[maybe_unused]] inline const int g_fork_handlers = pthread_atfork(
+    [] { g_mutex.lock(); }, [] { g_mutex.unlock(); }, [] { g_mutex.unlock(); });
+#endif
+
+}  // namespace register_1
+
+namespace {
 
 struct Position {
   std::size_t chunk;
@@ -68,13 +86,6 @@ Entry* FindOrGrow(std::size_t index) noexcept {
   g_chunks[position.chunk].store(chunk, std::memory_order_release);
   return chunk == nullptr ? nullptr : &chunk[position.offset];
 }
-
-#if defined(__unix__) || defined(__APPLE__)
-// A fork waits for whoever is filling a slot, so the child finds every slot
-// either untouched or filled, and the lock free.
-[[maybe_unused]] const int g_fork_handlers = pthread_atfork(
-    [] { g_mutex.lock(); }, [] { g_mutex.unlock(); }, [] { g_mutex.unlock(); });
-#endif
 
 }  // namespace
 

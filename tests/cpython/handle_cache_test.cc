@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <new>
 #include <set>
 #include <stdexcept>
 #include <type_traits>
@@ -25,7 +26,7 @@ namespace {
 
 using Cache = HandleCache<FixedSlots<8>>;
 static_assert(std::is_trivially_destructible<Cache>::value, "");
-static_assert(sizeof(Cache) == sizeof(FixedSlots<8>), "");
+static_assert(sizeof(Cache) == sizeof(FixedSlots<8>) + sizeof(void*), "");
 constexpr Cache kConstantInitialised;
 
 // A type whose objects count their births and deaths, and in which interpreter
@@ -182,14 +183,23 @@ class Lives {
   std::set<PyInterpreterState*> addresses_;
 };
 
-// (S6, S7) The main interpreter comes back, with the same id, 0, and as a rule
-// the same address.
-TEST(HandleCacheTest, NothingOutlivesFinalize) {
+// (S6, S7) An interpreter comes back with the same id, and as a rule the same
+// address: the main one, whose id is 0, or a sub-interpreter, 1, of which the
+// main one never takes part.
+class RestartTest : public ::testing::TestWithParam<bool> {};
+
+TEST_P(RestartTest, NothingOutlivesFinalize) {
   Counted::Reset();
   Cache cache;
   Lives lives;
   while (!lives.Enough()) {
     Runtime runtime;
+    std::unique_ptr<SubInterpreter> sub;
+    std::unique_ptr<In> in;
+    if (GetParam()) {
+      sub = std::make_unique<SubInterpreter>();
+      in = std::make_unique<In>(*sub);
+    }
     const int life = lives.Next();
     PyObject* handle = cache.get_or_create(Counted::Make);
     EXPECT_EQ(OwnerOf(handle), PyInterpreterState_Get());
@@ -200,25 +210,10 @@ TEST(HandleCacheTest, NothingOutlivesFinalize) {
   EXPECT_EQ(Counted::died, lives.count());
 }
 
-// (S6, S7) A sub-interpreter comes back, with the same id, 1, and as a rule the
-// same address, and the main interpreter never takes part.
-TEST(HandleCacheTest, NothingOfASubInterpreterOutlivesFinalize) {
-  Counted::Reset();
-  Cache cache;
-  Lives lives;
-  while (!lives.Enough()) {
-    Runtime runtime;
-    SubInterpreter sub;
-    In in(sub);
-    const int life = lives.Next();
-    PyObject* handle = cache.get_or_create(Counted::Make);
-    EXPECT_EQ(OwnerOf(handle), sub.interpreter());
-    EXPECT_EQ(cache.get_or_create(Counted::Make), handle);
-    EXPECT_EQ(Counted::made, life);
-    EXPECT_EQ(Counted::died, life - 1);
-  }
-  EXPECT_EQ(Counted::died, lives.count());
-}
+INSTANTIATE_TEST_SUITE_P(Of, RestartTest, ::testing::Bool(),
+                         [](const auto& which) {
+                           return which.param ? "ASubInterpreter" : "TheMainOne";
+                         });
 
 // (S7, S22) Sub-interpreters come and go until addresses come back; there are
 // more of them than slots.
@@ -240,33 +235,103 @@ TEST(HandleCacheTest, SubInterpretersComeAndGo) {
   }
 }
 
-// (S22) What an overflow returns is borrowed like the rest, kept once however
-// often it is returned, and released at the interpreter's end.
-TEST(HandleCacheTest, AnOverflowIsRightAndKept) {
+// (S22) Without a slot an interpreter has an object all the same, only one, and
+// gets the slot when there is one.
+TEST(HandleCacheTest, AnOverflowHasOneObjectToo) {
   Counted::Reset();
   {
     Runtime runtime;
     HandleCache<FixedSlots<1>> cache;
-    cache.get_or_create(Counted::Make);
-    SubInterpreter sub;
-    In in(sub);
-    PyObject* first = cache.get_or_create(Counted::Make);
-    PyObject* second = cache.get_or_create(Counted::Make);
-    EXPECT_EQ(OwnerOf(first), sub.interpreter());
-    EXPECT_EQ(OwnerOf(second), sub.interpreter());
-    EXPECT_EQ(Counted::made, 3);
-    EXPECT_EQ(Counted::died, 0);
-    for (int i = 0; i < 10; ++i) {
-      EXPECT_EQ(cache.get_or_create([first] {
-        Py_INCREF(first);
-        return first;
-      }),
-                first);
+    HandleCache<FixedSlots<1>> another;
+    SubInterpreter first;
+    {
+      In in(first);
+      cache.get_or_create(Counted::Make);
+      another.get_or_create(Counted::Make);
     }
-    EXPECT_EQ(Py_REFCNT(first), 1);
+    PyObject* handle = cache.get_or_create(Counted::Make);
+    EXPECT_NE(another.get_or_create(Counted::Make), handle);
+    EXPECT_EQ(OwnerOf(handle), PyInterpreterState_Get());
+    EXPECT_EQ(Py_REFCNT(handle), 1);
+    for (int round = 0; round < 3; ++round) {
+      EXPECT_EQ(cache.get_or_create(Counted::Make), handle);
+      if (round == 0) first.End();
+    }
+    EXPECT_EQ(Counted::made, 4);
+    EXPECT_EQ(Counted::died, 2);
+    EXPECT_EQ(Py_REFCNT(handle), 1);
+    // It has the slot now: another interpreter does not get it.
+    SubInterpreter second;
+    In in(second);
+    for (int round = 0; round < 3; ++round) {
+      EXPECT_EQ(OwnerOf(cache.get_or_create(Counted::Make)),
+                second.interpreter());
+    }
+    EXPECT_EQ(Counted::made, 5);
   }
-  EXPECT_EQ(Counted::died, 3);
+  EXPECT_EQ(Counted::died, 5);
   EXPECT_EQ(Counted::died_elsewhere, 0);
+}
+
+// A cache in the memory of one that is gone, as members of C++ objects are,
+// finds nothing of that one's, with a slot or without.
+TEST(HandleCacheTest, ACacheInTheMemoryOfAnother) {
+  Counted::Reset();
+  Runtime runtime;
+  SubInterpreter sub;
+  alignas(Cache) unsigned char memory[sizeof(HandleCache<FixedSlots<1>>)];
+  std::set<PyObject*> handles;
+  for (int life = 0; life < 3; ++life) {
+    auto* cache = new (memory) HandleCache<FixedSlots<1>>;
+    {
+      In in(sub);
+      handles.insert(cache->get_or_create(Counted::Make));
+    }
+    handles.insert(cache->get_or_create(Counted::Make));
+  }
+  EXPECT_EQ(handles.size(), 6u);
+  EXPECT_EQ(Counted::died, 0);  // borrowed until the interpreter's end
+}
+
+TEST(HandleCacheTest, TheInterpreterCanBeGiven) {
+  Counted::Reset();
+  Runtime runtime;
+  Cache cache;
+  Interpreter* main = CurrentInterpreter();
+  PyObject* handle = cache.ptr_or(main, Counted::Make);
+  EXPECT_EQ(cache.ptr_or(main, Counted::Make), handle);
+  EXPECT_EQ(cache.ptr_or(nullptr, Counted::Make), handle);
+  EXPECT_EQ(cache.get_or_create(Counted::Make), handle);
+  SubInterpreter sub;
+  In in(sub);
+  Interpreter* other = CurrentInterpreter();
+  PyObject* others = cache.ptr_or(other, Counted::Make);
+  EXPECT_EQ(OwnerOf(others), sub.interpreter());
+  EXPECT_EQ(cache.ptr_or(other, Counted::Make), others);
+  EXPECT_EQ(Counted::made, 2);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THROW(HandleCache<FixedSlots<2>>().ptr_or(
+                     other, []() -> PyObject* { throw std::runtime_error(""); }),
+                 std::runtime_error);
+  }
+}
+
+// Given one that is not the thread's, a miss is the thread's own.
+TEST(HandleCacheDeathTest, AnotherInterpreterIsGiven) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  Counted::Reset();
+  Runtime runtime;
+  Cache cache;
+  Interpreter* main = CurrentInterpreter();
+  SubInterpreter sub;
+  In in(sub);
+  ASSERT_NE(CurrentInterpreter(), main);
+#ifdef NDEBUG
+  EXPECT_EQ(OwnerOf(cache.ptr_or(main, Counted::Make)), sub.interpreter());
+  EXPECT_EQ(Counted::made, 1);
+#else
+  EXPECT_DEATH(cache.ptr_or(main, Counted::Make), "CurrentInterpreter");
+#endif
 }
 
 // (S4, S13) The accessor fills the slot before it returns: the loser's object

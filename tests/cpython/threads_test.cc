@@ -74,6 +74,14 @@ void RunAttached(PyInterpreterState* interpreter, std::size_t threads,
   PyEval_RestoreThread(before);
 }
 
+// What any code does now and then, if it is Python's: without a GIL, stops when
+// CPython stops the world; with one, hands it on.
+void LetOthersRun() {
+  ASSERT_EQ(PyRun_SimpleString("pass"), 0);
+  PyThreadState* state = PyEval_SaveThread();
+  PyEval_RestoreThread(state);
+}
+
 // (S1, S4, S14) Every thread is in make() before any has made its object.
 TEST_F(ThreadsTest, ThreadsOfOneInterpreterAllGetOneObject) {
   constexpr std::size_t kThreads = 8;
@@ -197,8 +205,7 @@ TEST_F(ThreadsTest, HitsGoOnWhileInterpretersComeAndGo) {
       for (int i = 0; i < 1000; ++i) {
         if (cache.get_or_create(Make) != main) ++wrong;
       }
-      PyEval_SaveThread();
-      PyEval_RestoreThread(state);
+      LetOthersRun();
     }
     PyThreadState_Clear(state);
     PyThreadState_DeleteCurrent();
@@ -216,6 +223,34 @@ TEST_F(ThreadsTest, HitsGoOnWhileInterpretersComeAndGo) {
   hitting.join();
   PyEval_RestoreThread(before);
   EXPECT_EQ(wrong, 0);
+}
+
+// (S12) Threads fill, which takes the one lock, while another stops the world
+// again and again: without a GIL, every garbage collection does.
+TEST_F(ThreadsTest, FillsDoNotHoldUpGarbageCollections) {
+  constexpr int kThreads = 3;
+  constexpr int kCaches = 2000;
+  Runtime runtime;
+  using Caches = std::vector<HandleCache<FixedSlots<4>>>;
+  std::atomic<int> filling{kThreads};
+  std::vector<Caches> all;
+  for (int i = 0; i < kThreads; ++i) all.emplace_back(kCaches);
+  // One of them collects, the others fill.
+  RunAttached(PyInterpreterState_Get(), kThreads + 1, [&](std::size_t i) {
+    if (i == kThreads) {
+      do {
+        PyGC_Collect();
+        LetOthersRun();
+      } while (filling > 0);
+      return;
+    }
+    for (int j = 0; j < kCaches; ++j) {
+      EXPECT_EQ(OwnerOf(all[i][j].get_or_create(Make)),
+                PyInterpreterState_Get());
+      if (j % 50 == 0) LetOthersRun();
+    }
+    --filling;
+  });
 }
 
 }  // namespace

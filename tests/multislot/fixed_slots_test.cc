@@ -59,10 +59,8 @@ TYPED_TEST(FixedSlotsTest, AsManyInterpretersAsSlotsAreAllAtHome) {
   }
   // From the last to the first: the order of fills does not matter.
   for (std::size_t i = slots.capacity(); i-- > 0;) {
-    const Publication publication =
-        slots.publish(interpreters[i].get(), HandleNumber(i));
-    EXPECT_TRUE(publication.filled);
-    EXPECT_EQ(publication.handle, HandleNumber(i));
+    EXPECT_EQ(slots.publish(interpreters[i].get(), HandleNumber(i)),
+              HandleNumber(i));
   }
   for (std::size_t i = 0; i < slots.capacity(); ++i) {
     EXPECT_EQ(slots.find_fast(interpreters[i].get()), HandleNumber(i));
@@ -79,26 +77,25 @@ TYPED_TEST(FixedSlotsTest, OthersAreFoundAwayFromHome) {
   for (std::size_t first = 0; first <= 2 * kSlots; ++first) {
     TypeParam slots;
     for (std::size_t i = first; i < first + kSlots; ++i) {
-      EXPECT_TRUE(slots.publish(interpreters[i].get(), HandleNumber(i)).filled);
+      EXPECT_EQ(slots.publish(interpreters[i].get(), HandleNumber(i)),
+                HandleNumber(i));
     }
     for (std::size_t i = 0; i < interpreters.size(); ++i) {
       EXPECT_EQ(slots.find(interpreters[i].get()),
                 i >= first && i < first + kSlots ? HandleNumber(i) : nullptr);
     }
-    const Publication overflow = slots.publish(
-        interpreters[(first + kSlots) % (3 * kSlots)].get(), HandleNumber(0));
-    EXPECT_FALSE(overflow.filled);
-    EXPECT_EQ(overflow.handle, nullptr);
+    Interpreter* overflow =
+        interpreters[(first + kSlots) % (3 * kSlots)].get();
+    EXPECT_EQ(slots.publish(overflow, HandleNumber(0)), nullptr);
   }
 }
 
 TYPED_TEST(FixedSlotsTest, TheFirstPublicationWins) {
   TypeParam slots;
   Interpreter interpreter;
-  EXPECT_TRUE(slots.publish(&interpreter, HandleNumber(1)).filled);
-  const Publication second = slots.publish(&interpreter, HandleNumber(2));
-  EXPECT_FALSE(second.filled);
-  EXPECT_EQ(second.handle, HandleNumber(1));
+  for (std::size_t i : {1, 2}) {
+    EXPECT_EQ(slots.publish(&interpreter, HandleNumber(i)), HandleNumber(1));
+  }
   EXPECT_EQ(slots.occupancy(), 1u);
 }
 
@@ -106,9 +103,7 @@ TYPED_TEST(FixedSlotsTest, ARetiredInterpreterPublishesNothing) {
   TypeParam slots;
   Interpreter interpreter;
   interpreter.retire();
-  const Publication publication = slots.publish(&interpreter, HandleNumber(1));
-  EXPECT_FALSE(publication.filled);
-  EXPECT_EQ(publication.handle, nullptr);
+  EXPECT_EQ(slots.publish(&interpreter, HandleNumber(1)), nullptr);
 }
 
 // Else this does not return.
@@ -126,9 +121,8 @@ TYPED_TEST(FixedSlotsTest, OnlyAFillTakesTheLock) {
   EXPECT_EQ(slots.find_fast(interpreters[0].get()), HandleNumber(0));
   EXPECT_EQ(slots.find(interpreters[0].get()), HandleNumber(0));
   EXPECT_EQ(slots.find(interpreters.back().get()), nullptr);
-  EXPECT_EQ(slots.publish(interpreters.back().get(), HandleNumber(1)).handle,
-            nullptr);
-  EXPECT_EQ(slots.publish(&retired, HandleNumber(1)).handle, nullptr);
+  EXPECT_EQ(slots.publish(interpreters.back().get(), HandleNumber(1)), nullptr);
+  EXPECT_EQ(slots.publish(&retired, HandleNumber(1)), nullptr);
   EXPECT_EQ(slots.occupancy(), slots.capacity());
 }
 

@@ -1,9 +1,15 @@
 """Finds the CPythons of this machine, for what embeds or extends one.
 
 The repository that python_headers_and_libraries() makes has, for each CPython
-found, a cc_library named after it (`@multislot_pythons//:py311`): headers,
-libpython, and multislot_python.h with the path of its executable; `default` is
-the one that comes first. Its file defs.bzl lists them: PYTHONS maps names to versions, DEFAULT_PYTHON is the name
+found, two cc_libraries named after it:
+
+    @multislot_pythons//:py311_headers   for extension modules: the headers, and
+                                         multislot_python.h with the path of the
+                                         executable
+    @multislot_pythons//:py311           for programs that embed it: libpython too
+
+and `default_headers` and `default` for the one that comes first. Its file
+defs.bzl lists them: PYTHONS maps names to versions, DEFAULT_PYTHON is the name
 of the one that comes first.
 """
 
@@ -15,14 +21,24 @@ package(default_visibility = ["//visibility:public"])
 
 _LIBRARY = """
 cc_library(
-    name = "{name}",
+    name = "{name}_headers",
     hdrs = glob(["{name}/**/*.h"]),
     includes = ["{name}", "{name}/include"],
+)
+
+cc_library(
+    name = "{name}",
     linkopts = ["-L{libdir}", "-l{library}", "-Wl,-rpath,{libdir}"],
+    deps = [":{name}_headers"],
 )
 """
 
 _DEFAULT = """
+alias(
+    name = "default_headers",
+    actual = ":{name}_headers",
+)
+
 alias(
     name = "default",
     actual = ":{name}",
