@@ -23,6 +23,10 @@ thread_local Record* t_record = nullptr;
 // process, of whichever shared object, need numbers that are.
 inline std::atomic<std::uintptr_t> g_last_cache_number{0};
 
+#if defined(Py_GIL_DISABLED) && !defined(Py_LIMITED_API)
+inline PyMutex g_dict_mutex = {0};
+#endif
+
 namespace {
 
 // How often a runtime has ended: Py_FinalizeEx counts, by way of Py_AtExit, at
@@ -98,6 +102,22 @@ void FreeRecord(Record* record) noexcept {
   multislot::internal::RegistryLock lock;
   record->next_free = g_free;
   g_free = record;
+}
+
+// The interpreter's dict, or null.
+PyObject* DictOf(PyInterpreterState* state) noexcept {
+#if defined(Py_GIL_DISABLED) && !defined(Py_LIMITED_API)
+  // The first call for an interpreter makes the dict, and CPython (3.13 to
+  // 3.15) does not see to it that one thread does: another's is lost then, and
+  // with it what was put there. A thread that waits for a PyMutex is detached,
+  // so that it does not hold up a stop-the-world pause.
+  PyMutex_Lock(&g_dict_mutex);
+  PyObject* dict = PyInterpreterState_GetDict(state);
+  PyMutex_Unlock(&g_dict_mutex);
+  return dict;
+#else
+  return PyInterpreterState_GetDict(state);
+#endif
 }
 
 constexpr char kCapsuleName[] = "multislot.record";
@@ -188,7 +208,7 @@ std::uintptr_t Number(CacheNumber& cache) noexcept {
 Record* FindRecord(PyInterpreterState* state) noexcept {
   if (state == nullptr || HasEnded(state)) return nullptr;
   KeepError keep_error;
-  PyObject* dict = PyInterpreterState_GetDict(state);
+  PyObject* dict = DictOf(state);
   PyObject* capsule = dict == nullptr ? nullptr : Anchor(dict);
   if (capsule == nullptr) {
     PyErr_Clear();

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <thread>
@@ -79,6 +80,8 @@ void RunAttached(PyInterpreterState* interpreter, std::size_t threads,
 void LetOthersRun() {
   ASSERT_EQ(PyRun_SimpleString("pass"), 0);
   PyThreadState* state = PyEval_SaveThread();
+  // Long enough for one who waits for the GIL to wake up and take it.
+  std::this_thread::sleep_for(std::chrono::microseconds(100));
   PyEval_RestoreThread(state);
 }
 
