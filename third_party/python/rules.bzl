@@ -22,7 +22,7 @@ def python_extension(name, python, **kwargs):
         **kwargs
     )
 
-def python_test(name, python, script, extensions, data = [], **kwargs):
+def python_test(name, python, script, extensions, data = [], script_args = [], **kwargs):
     """A cc_test that runs a script in a real python3.
 
     Args:
@@ -31,13 +31,14 @@ def python_test(name, python, script, extensions, data = [], **kwargs):
       script: the file; if it ends with status 0 the test passes.
       extensions: names of python_extensions, for the script to import.
       data: other modules for the script to import.
+      script_args: what else the script finds in sys.argv, at its end.
       **kwargs: as of cc_test.
     """
     modules = [extension + ".so" for extension in extensions] + data
     cc_test(
         name = name,
         srcs = ["//third_party/python:python_main.cc"],
-        args = ["$(rootpath %s)" % label for label in [script] + modules],
+        args = ["$(rootpath %s)" % label for label in [script] + modules] + script_args,
         data = [script] + modules,
         deps = [
             "//third_party/python:sanitizers",

@@ -1,0 +1,96 @@
+// An extension for tests, built several times under different names, PROBE.
+
+#include <Python.h>
+
+#include <memory>
+
+#include "multislot/cpython/handle_cache.h"
+#include "multislot/fixed_slots.h"
+#include "tests/cpython/extension/probe.h"
+
+namespace {
+
+using Cache = multislot::cpython::HandleCache<multislot::FixedSlots<8>>;
+
+PyObject* New(PyObject* borrowed) {
+  Py_XINCREF(borrowed);
+  return borrowed;
+}
+
+// (S20) Runs as the extension is loaded, before PyInit_: there is an
+// interpreter, but no module. What is found there is the interpreter's own.
+extern const Cache g_own;
+const bool g_right_before_init = [] {
+  PyObject* list = g_own.get_or_create(probe::MakeList);
+  return list != nullptr && list == g_own.get_or_create(probe::MakeList);
+}();
+const Cache g_own;
+
+PyObject* RightBeforeInit(PyObject*, PyObject*) {
+  return PyBool_FromLong(g_right_before_init);
+}
+
+PyObject* Own(PyObject*, PyObject*) {
+  return New(g_own.get_or_create(probe::MakeList));
+}
+
+PyObject* Shared(PyObject*, PyObject*) { return New(probe::Shared()); }
+
+// Fills a thousand caches, each a fresh one, and says whether all was right.
+// Lets go of the GIL now and then, in the middle of a make().
+PyObject* Fill(PyObject*, PyObject*) {
+  constexpr int kCaches = 1000;
+  auto caches = std::make_unique<Cache[]>(kCaches);
+  bool right = true;
+  for (int i = 0; i < kCaches; ++i) {
+    PyObject* list = caches[i].get_or_create([i] {
+      if (i % 100 == 0) {
+        Py_BEGIN_ALLOW_THREADS;
+        Py_END_ALLOW_THREADS;
+      }
+      return probe::MakeList();
+    });
+    if (list == nullptr) return nullptr;
+    right = right && caches[i].get_or_create(probe::MakeList) == list &&
+            PyLong_AsLongLong(PyList_GetItem(list, 0)) ==
+                probe::InterpreterId();
+  }
+  return PyBool_FromLong(right);
+}
+
+PyObject* InterpreterId(PyObject*, PyObject*) {
+  return PyLong_FromLongLong(probe::InterpreterId());
+}
+
+PyMethodDef g_methods[] = {
+    {"interpreter_id", InterpreterId, METH_NOARGS, nullptr},
+    {"right_before_init", RightBeforeInit, METH_NOARGS, nullptr},
+    {"own", Own, METH_NOARGS, nullptr},
+    {"shared", Shared, METH_NOARGS, nullptr},
+    {"fill", Fill, METH_NOARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyModuleDef_Slot g_slots[] = {
+#ifdef Py_mod_multiple_interpreters
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+#ifdef Py_mod_gil
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, nullptr},
+};
+
+#define PROBE_TEXT_(name) #name
+#define PROBE_TEXT(name) PROBE_TEXT_(name)
+#define PROBE_INIT_(name) PyInit_##name
+#define PROBE_INIT(name) PROBE_INIT_(name)
+
+PyModuleDef g_module = {
+    PyModuleDef_HEAD_INIT, PROBE_TEXT(PROBE), nullptr, 0, g_methods, g_slots,
+    nullptr, nullptr, nullptr,
+};
+
+}  // namespace
+
+PyMODINIT_FUNC PROBE_INIT(PROBE)() { return PyModuleDef_Init(&g_module); }

@@ -1,0 +1,28 @@
+#ifndef TESTS_CPYTHON_EXTENSION_PROBE_H_
+#define TESTS_CPYTHON_EXTENSION_PROBE_H_
+
+#include <Python.h>
+
+#include "multislot/cpython/handle_cache.h"
+#include "multislot/fixed_slots.h"
+
+namespace probe {
+
+inline long long InterpreterId() {
+  return PyInterpreterState_GetID(PyInterpreterState_Get());
+}
+
+// A list with the id of the interpreter that it was made in.
+inline PyObject* MakeList() { return Py_BuildValue("[L]", InterpreterId()); }
+
+// A cache in an inline function, as header-only libraries have them: of two
+// extensions that use it the process may have one (gcc, default visibility) or
+// two.
+inline PyObject* Shared() {
+  static const multislot::cpython::HandleCache<multislot::FixedSlots<8>> cache;
+  return cache.get_or_create(MakeList);
+}
+
+}  // namespace probe
+
+#endif  // TESTS_CPYTHON_EXTENSION_PROBE_H_
