@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <new>
 #include <set>
@@ -410,6 +411,35 @@ TEST(HandleCacheTest, LookupsWhileTheInterpreterEnds) {
     EXPECT_EQ(g_wrong_while_dying, 0);
     EXPECT_EQ(Counted::died_elsewhere, 0);
   }
+}
+
+// (S30) Py_FinalizeEx while a sub-interpreter is alive and caches hold both
+// interpreters' objects. CPython ends it from 3.13 on; before, it is CPython
+// that ends the process, with nothing of ours in the way.
+[[noreturn]] void FinalizeWithASubInterpreterAlive() {
+  static const Cache cache;
+  {
+    Runtime runtime;
+    auto* sub = new SubInterpreter;  // never ended
+    cache.get_or_create(Counted::Make);
+    In in(*sub);
+    cache.get_or_create(Counted::Make);
+  }
+  std::fprintf(stderr, "%d made, %d died, %d elsewhere\n", Counted::made,
+               Counted::died, Counted::died_elsewhere);
+  std::_Exit(0);
+}
+
+TEST(HandleCacheDeathTest, FinalizingWithASubInterpreterAlive) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  Counted::Reset();
+#if PY_VERSION_HEX >= 0x030D0000
+  EXPECT_EXIT(FinalizeWithASubInterpreterAlive(), testing::ExitedWithCode(0),
+              "2 made, 2 died, 0 elsewhere");
+#else
+  EXPECT_DEATH(FinalizeWithASubInterpreterAlive(),
+               "remaining subinterpreters");
+#endif
 }
 
 TEST(CurrentInterpreterTest, IsOneForEachAndRetiresWithIt) {

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -110,6 +111,33 @@ TEST_F(ThreadsTest, ThreadsOfOneInterpreterAllGetOneObject) {
     EXPECT_EQ(g_died - died, int{kThreads} - 1);
     EXPECT_EQ(Py_REFCNT(got[0]), 1);
   }
+}
+
+// (S15) Every thread's make() fails, and each has its own error; then one tries
+// again.
+TEST_F(ThreadsTest, AllFailAtOnce) {
+  constexpr std::size_t kThreads = 8;
+  Runtime runtime;
+  HandleCache<FixedSlots<8>> cache;
+  auto* barrier = new absl::Barrier(kThreads);
+  RunAttached(PyInterpreterState_Get(), kThreads, [&](std::size_t i) {
+    const std::string message = std::to_string(i);
+    EXPECT_EQ(cache.get_or_create([&]() -> PyObject* {
+      Py_BEGIN_ALLOW_THREADS;
+      if (barrier->Block()) delete barrier;
+      Py_END_ALLOW_THREADS;
+      PyErr_SetString(PyExc_KeyError, message.c_str());
+      return nullptr;
+    }),
+              nullptr);
+    ASSERT_TRUE(PyErr_ExceptionMatches(PyExc_KeyError));
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject* text = PyObject_Str(value);
+    EXPECT_EQ("'" + message + "'", PyUnicode_AsUTF8(text));
+    for (PyObject* object : {type, value, traceback, text}) Py_XDECREF(object);
+  });
+  EXPECT_EQ(OwnerOf(cache.get_or_create(Make)), PyInterpreterState_Get());
 }
 
 // (S8, S9) Interpreters fill and hit the same caches at the same time; more

@@ -11,9 +11,11 @@ const char* __tsan_default_suppressions();
 const char* __lsan_default_suppressions() { return "leak:libpython\n"; }
 
 // Abseil maps the records of threads that wait for its mutexes, and hands them
-// over inside those mutexes, where it has ThreadSanitizer look away.
+// over inside those mutexes, where it has ThreadSanitizer look away. CPython
+// 3.13 neither joins nor detaches a daemon thread that the process's end ends.
 const char* __tsan_default_suppressions() {
-  return "race:base_internal::LowLevelAlloc::Alloc\n";
+  return "race:base_internal::LowLevelAlloc::Alloc\n"
+         "thread:do_start_joinable_thread\n";
 }
 
 }  // extern "C"
