@@ -120,8 +120,9 @@ void RegisterAll() {
     const char* name;
     Function function;
   } kFunctions[] = {
-      {"floor", Floor},    {"get_or_create", GetOrCreate}, {"ptr_or", PtrOr},
-      {"no_slot", NoSlot}, {"import", Import},
+      {"floor", Floor},   {"get_or_create", GetOrCreate},
+      {"ptr_or", PtrOr},  {"no_slot", NoSlot},
+      {"import", Import},
   };
   const struct {
     const char* name;

@@ -31,7 +31,7 @@ struct InterpreterTraits;
 // any time. A lookup that overlaps retire() gets this interpreter's handle or
 // takes the slow path.
 //
-// A shared object that embeds this library has a register of its own: an
+// Shared objects that each embed this library are best kept apart: an
 // Interpreter is for the caches of the shared object that made it.
 class Interpreter : public c10::impl::PyInterpreter {
  public:

@@ -8,7 +8,6 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-
 #include <errno.h>
 #include <stdlib.h>
 
@@ -87,7 +86,9 @@ static PyModuleDef_Slot g_slots[] = {
 };
 
 static struct PyModuleDef g_module = {
-    PyModuleDef_HEAD_INIT, .m_name = "ratio", .m_methods = g_methods,
+    PyModuleDef_HEAD_INIT,
+    .m_name = "ratio",
+    .m_methods = g_methods,
     .m_slots = g_slots,
 };
 

@@ -18,8 +18,8 @@ namespace {
 py::handle Point() {
   static const multislot::cpython::HandleCache<> cache;
   return cache.get_or_create([] {
-    py::object point = py::module_::import("collections")
-                           .attr("namedtuple")("Point", "x y");
+    py::object point =
+        py::module_::import("collections").attr("namedtuple")("Point", "x y");
     point.attr("__module__") = "points";
     return point.release().ptr();
   });

@@ -141,7 +141,8 @@ void End(PyObject* capsule) {
 // Keeps a Python error that is set where it is.
 class KeepError {
  public:
-#if (defined(Py_LIMITED_API) ? Py_LIMITED_API + 0 : PY_VERSION_HEX) >= 0x030C0000
+#if (defined(Py_LIMITED_API) ? Py_LIMITED_API + 0 : PY_VERSION_HEX) >= \
+    0x030C0000
   KeepError() : error_(PyErr_GetRaisedException()) {}
   ~KeepError() { PyErr_SetRaisedException(error_); }
 
@@ -197,8 +198,7 @@ std::uintptr_t Number(CacheNumber& cache) noexcept {
   const std::uintptr_t fresh =
       g_last_cache_number.fetch_add(1, std::memory_order_relaxed) + 1;
   // Another thread may be first; then the fresh number is nobody's.
-  return cache.compare_exchange_strong(number, fresh,
-                                       std::memory_order_relaxed)
+  return cache.compare_exchange_strong(number, fresh, std::memory_order_relaxed)
              ? fresh
              : number;
 }
@@ -240,10 +240,10 @@ PyObject* Own(Record* record, CacheNumber& cache, PyObject* object) noexcept {
   if (record == nullptr || record->owned == nullptr) return object;
   KeepError keep_error;
   PyObject* key = PyLong_FromVoidPtr(reinterpret_cast<void*>(Number(cache)));
-  PyObject* owned = key == nullptr ? nullptr
-                                   : PyObject_CallMethod(record->owned,
-                                                         "setdefault", "OO",
-                                                         key, object);
+  PyObject* owned =
+      key == nullptr
+          ? nullptr
+          : PyObject_CallMethod(record->owned, "setdefault", "OO", key, object);
   PyErr_Clear();
   Py_XDECREF(key);
   if (owned == nullptr) return object;

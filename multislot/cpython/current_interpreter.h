@@ -98,8 +98,8 @@ PyObject* Own(Record* record, CacheNumber& cache, PyObject* object) noexcept;
 // is attached to, for as long as that lives. It is born on the first call and
 // retires when the interpreter's dict is cleared, late in its end. Null if the
 // thread is attached to none, if the interpreter has come further in its end
-// than that, or without memory. (Under the limited API, CPython ends the process
-// if the thread is attached to none.)
+// than that, or without memory. (Under the limited API, CPython ends the
+// process if the thread is attached to none.)
 //
 // CPython is asked on every call, so a thread may switch interpreters. Constant
 // time; the first call of a thread in an interpreter does a dict lookup. Sets

@@ -213,7 +213,8 @@ TEST_P(RestartTest, NothingOutlivesFinalize) {
 
 INSTANTIATE_TEST_SUITE_P(Of, RestartTest, ::testing::Bool(),
                          [](const auto& which) {
-                           return which.param ? "ASubInterpreter" : "TheMainOne";
+                           return which.param ? "ASubInterpreter"
+                                              : "TheMainOne";
                          });
 
 // (S7, S22) Sub-interpreters come and go until addresses come back; there are
@@ -311,9 +312,10 @@ TEST(HandleCacheTest, TheInterpreterCanBeGiven) {
   EXPECT_EQ(cache.ptr_or(other, Counted::Make), others);
   EXPECT_EQ(Counted::made, 2);
   for (int i = 0; i < 2; ++i) {
-    EXPECT_THROW(HandleCache<FixedSlots<2>>().ptr_or(
-                     other, []() -> PyObject* { throw std::runtime_error(""); }),
-                 std::runtime_error);
+    EXPECT_THROW(
+        HandleCache<FixedSlots<2>>().ptr_or(
+            other, []() -> PyObject* { throw std::runtime_error(""); }),
+        std::runtime_error);
   }
 }
 
@@ -437,8 +439,7 @@ TEST(HandleCacheDeathTest, FinalizingWithASubInterpreterAlive) {
   EXPECT_EXIT(FinalizeWithASubInterpreterAlive(), testing::ExitedWithCode(0),
               "2 made, 2 died, 0 elsewhere");
 #else
-  EXPECT_DEATH(FinalizeWithASubInterpreterAlive(),
-               "remaining subinterpreters");
+  EXPECT_DEATH(FinalizeWithASubInterpreterAlive(), "remaining subinterpreters");
 #endif
 }
 

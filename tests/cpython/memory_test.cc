@@ -122,7 +122,9 @@ PyMemAllocatorEx Blocks::original_[3];
 std::atomic<long> Blocks::allocated_{0};
 
 struct Growth {
-  static Growth Now() { return {ResidentKiB(), Blocks::allocated(), KeysLeft()}; }
+  static Growth Now() {
+    return {ResidentKiB(), Blocks::allocated(), KeysLeft()};
+  }
 
   long kib;
   long blocks;

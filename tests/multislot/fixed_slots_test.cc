@@ -84,8 +84,7 @@ TYPED_TEST(FixedSlotsTest, OthersAreFoundAwayFromHome) {
       EXPECT_EQ(slots.find(interpreters[i].get()),
                 i >= first && i < first + kSlots ? HandleNumber(i) : nullptr);
     }
-    Interpreter* overflow =
-        interpreters[(first + kSlots) % (3 * kSlots)].get();
+    Interpreter* overflow = interpreters[(first + kSlots) % (3 * kSlots)].get();
     EXPECT_EQ(slots.publish(overflow, HandleNumber(0)), nullptr);
   }
 }

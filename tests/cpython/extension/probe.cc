@@ -1,12 +1,13 @@
 // An extension for tests, built several times under different names, PROBE.
 
+#include "tests/cpython/extension/probe.h"
+
 #include <Python.h>
 
 #include <memory>
 
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/fixed_slots.h"
-#include "tests/cpython/extension/probe.h"
 
 namespace {
 
@@ -51,9 +52,9 @@ PyObject* Fill(PyObject*, PyObject*) {
       return probe::MakeList();
     });
     if (list == nullptr) return nullptr;
-    right = right && caches[i].get_or_create(probe::MakeList) == list &&
-            PyLong_AsLongLong(PyList_GetItem(list, 0)) ==
-                probe::InterpreterId();
+    right =
+        right && caches[i].get_or_create(probe::MakeList) == list &&
+        PyLong_AsLongLong(PyList_GetItem(list, 0)) == probe::InterpreterId();
   }
   return PyBool_FromLong(right);
 }
@@ -87,8 +88,15 @@ PyModuleDef_Slot g_slots[] = {
 #define PROBE_INIT(name) PROBE_INIT_(name)
 
 PyModuleDef g_module = {
-    PyModuleDef_HEAD_INIT, PROBE_TEXT(PROBE), nullptr, 0, g_methods, g_slots,
-    nullptr, nullptr, nullptr,
+    PyModuleDef_HEAD_INIT,
+    PROBE_TEXT(PROBE),
+    nullptr,
+    0,
+    g_methods,
+    g_slots,
+    nullptr,
+    nullptr,
+    nullptr,
 };
 
 }  // namespace
