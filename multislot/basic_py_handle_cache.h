@@ -31,6 +31,8 @@ namespace multislot {
 // likes: import, let go of the GIL, throw, use this or another cache.
 template <typename Policy>
 class BasicPyHandleCache {
+  static_assert(internal::CheckSlotPolicy<Policy>::value, "");
+
  public:
   using policy_type = Policy;
   using interpreter_type = typename Policy::interpreter_type;

@@ -4,8 +4,13 @@ load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 
 # What --//multislot:slot_policy can be: the header and the type, where {slots}
 # stands for --//multislot:slots, and the name that stands for the choice in
-# the inline namespace.
+# the inline namespace, where {label} stands for the label of a custom one.
 SLOT_POLICIES = {
+    "custom": struct(
+        header = "multislot/custom_slot_policy.h",
+        type = "CustomSlotPolicy",
+        name = "custom_{label}",
+    ),
     "fixed": struct(
         header = "multislot/fixed_slots.h",
         type = "FixedSlots<{slots}>",
@@ -39,9 +44,40 @@ inline namespace default_slot_policy_{name} {{
 using DefaultSlotPolicy = {type};
 
 }}  // namespace default_slot_policy_{name}
+
+namespace internal {{
+
+// Of these names the library defines the one that it was built for, and each
+// object that includes this header asks for its own: with another choice it
+// does not link.
+extern const char default_slot_policy_is_{name};
+#if defined(__GNUC__)
+[[gnu::used]] static const char* const needs_default_slot_policy =
+    &default_slot_policy_is_{name};
+#endif
+
+}}  // namespace internal
 }}  // namespace multislot
 
 #endif  // MULTISLOT_DEFAULT_SLOT_POLICY_H_
+"""
+
+_SOURCE = """\
+// Generated from --//multislot:slot_policy and --//multislot:slots.
+
+#include "multislot/default_slot_policy.h"
+
+namespace multislot {{
+namespace internal {{
+
+// Defined by every choice, so that two of them do not link.
+extern const char one_default_slot_policy_in_a_program;
+const char one_default_slot_policy_in_a_program = 0;
+
+const char default_slot_policy_is_{name} = 0;
+
+}}  // namespace internal
+}}  // namespace multislot
 """
 
 def _default_slot_policy_impl(ctx):
@@ -52,22 +88,33 @@ def _default_slot_policy_impl(ctx):
             policy,
             ", ".join(sorted(SLOT_POLICIES)),
         ))
+    custom = ctx.attr.custom_slot_policy.label
+    if (policy == "custom") != (custom.name != "no_custom_slot_policy"):
+        fail("--//multislot:slot_policy=custom and --//multislot:custom_slot_policy=LABEL go together; " +
+             "they are {} and {}".format(policy, custom))
     if slots < _MIN_SLOTS or slots > _MAX_SLOTS:
         fail("--//multislot:slots is {}; it can be {} to {}".format(slots, _MIN_SLOTS, _MAX_SLOTS))
     choice = SLOT_POLICIES[policy]
-    ctx.actions.write(ctx.outputs.out, _HEADER.format(
+    name = choice.name.format(
+        label = "".join([c if c.isalnum() else "_" for c in str(custom).elems()]),
+        slots = slots,
+    )
+    ctx.actions.write(ctx.outputs.header, _HEADER.format(
         header = choice.header,
-        name = choice.name.format(slots = slots),
+        name = name,
         type = choice.type.format(slots = slots),
     ))
-    return [DefaultInfo(files = depset([ctx.outputs.out]))]
+    ctx.actions.write(ctx.outputs.source, _SOURCE.format(name = name))
+    return [DefaultInfo(files = depset([ctx.outputs.header, ctx.outputs.source]))]
 
 default_slot_policy = rule(
     implementation = _default_slot_policy_impl,
     attrs = {
-        "out": attr.output(mandatory = True),
+        "custom_slot_policy": attr.label(mandatory = True),
+        "header": attr.output(mandatory = True),
         "slot_policy": attr.label(mandatory = True, providers = [BuildSettingInfo]),
         "slots": attr.label(mandatory = True, providers = [BuildSettingInfo]),
+        "source": attr.output(mandatory = True),
     },
-    doc = "Writes a header that declares multislot::DefaultSlotPolicy.",
+    doc = "Writes a header that declares multislot::DefaultSlotPolicy, and what has the linker check it.",
 )

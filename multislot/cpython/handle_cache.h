@@ -13,6 +13,7 @@
 #include "multislot/interpreter.h"
 #include "multislot/py_handle_cache.h"
 #include "multislot/single_slot.h"
+#include "multislot/slot_policy.h"
 
 namespace multislot {
 namespace cpython {
@@ -30,6 +31,9 @@ namespace cpython {
 // static or a member: construction is constant initialisation, there is nothing
 // to destroy.
 //
+// A hit takes constant time: CPython is asked who is current, and nothing is
+// locked or written. 16 bytes a slot and 8 more, where pointers have 64 bits.
+//
 // Thread-safety: any thread that is attached to an interpreter, at any time. No
 // lock is held while make() runs, and nobody waits for it.
 template <typename Policy = DefaultSlotPolicy>
@@ -38,6 +42,7 @@ class HandleCache {
   static_assert(!std::is_same<Policy, SingleSlot>::value,
                 "HandleCache needs a slot for each interpreter: SingleSlot has "
                 "one for all. Name another policy, HandleCache<FixedSlots<8>>");
+  static_assert(multislot::internal::CheckSlotPolicy<Policy>::value, "");
   static_assert(
       std::is_same<typename Policy::interpreter_type, Interpreter>::value,
       "HandleCache needs a policy for multislot::Interpreter");

@@ -1,0 +1,12 @@
+// The part of an extension that multislot has to do with.
+
+#include "multislot/cpython/handle_cache.h"
+
+#include "multislot/cpython/import_attr.h"
+
+// Borrowed.
+extern "C" PyObject* Fraction() {
+  static const multislot::cpython::HandleCache<multislot::FixedSlots<8>> cache;
+  return cache.get_or_create(
+      multislot::cpython::ImportAttr("fractions", "Fraction"));
+}

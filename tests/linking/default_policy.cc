@@ -1,0 +1,5 @@
+#include "tests/linking/default_policy.h"
+
+#include <cstddef>
+
+std::size_t SizeOfHasDefaultCache() { return sizeof(HasDefaultCache); }

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+#
+# Builds and runs examples/consumer, a workspace that depends on multislot, with
+# every choice that its .bazelrc has a config for, and looks at what came of it.
+#
+#   tools/test_consumers.sh [BAZEL-OPTION...]      say, --enable_bzlmod
+#
+# BAZEL is the command, ./bazelw by default.
+
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../examples/consumer"
+
+bazel=${BAZEL:-../../bazelw}
+options=("$@")
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+bad=0
+
+fail() { # fail WHAT
+  cat "$log"
+  echo "consumer: FAILED: $*"
+  bad=1
+}
+
+run() { # run PATTERN CONFIG...
+  local pattern=$1 output configs=()
+  shift
+  for config; do configs+=("--config=$config"); done
+  if ! output=$($bazel run "${options[@]}" "${configs[@]}" //:lookup 2>"$log"); then
+    fail "run ${configs[*]}"
+    return
+  fi
+  # shellcheck disable=SC2053  # a pattern it is
+  if [[ $output == $pattern ]]; then
+    echo "consumer: ${configs[*]:-default}: $output"
+  else
+    fail "run ${configs[*]}: '$output' is not '$pattern'"
+  fi
+}
+
+run "fixed_8: 8 of 20, FixedSlots<4>: 4 of 20, c10: multislot's"
+run "fixed_16: 16 of 20, FixedSlots<4>: 4 of 20, c10: multislot's" sixteen_slots
+run "single: 1 of 20, FixedSlots<4>: 4 of 20, c10: multislot's" single_slot
+run "custom_*: 4 of 20, FixedSlots<4>: 4 of 20, c10: multislot's" own_policy
+run "fixed_8: 8 of 20, FixedSlots<4>: 4 of 20, c10: another" other_c10
+run "single: 1 of 20, FixedSlots<4>: 4 of 20, c10: another" other_c10 single_slot
+run "custom_*: 4 of 20, FixedSlots<4>: 4 of 20, c10: another" other_c10 own_policy
+
+if $bazel test "${options[@]}" --test_output=errors //... >"$log" 2>&1; then
+  echo "consumer: its own policy passes the conformance suite, an extension builds"
+else
+  fail "test //..."
+fi
+
+# What it compiles of its dependencies is multislot, and nothing of Abseil.
+if $bazel aquery "${options[@]}" \
+  'mnemonic("CppCompile", deps(//:lookup) union deps(//:handle_cache.so))' >"$log" 2>&1 &&
+  grep -q 'registry\.cc' "$log" && grep -q 'current_interpreter\.cc' "$log"; then
+  if grep -E '^action .Compiling .*(absl)' "$log"; then
+    fail "compiles Abseil"
+  else
+    echo "consumer: compiles nothing of Abseil"
+  fi
+else
+  fail "aquery"
+fi
+
+exit "$bad"
