@@ -24,7 +24,7 @@ else
   format=(--dry-run --Werror) mode=check
 fi
 git ls-files -z '*.h' '*.cc' '*.cpp' '*.c' | xargs -0 "$clang_format" "${format[@]}"
-git ls-files -z '*.bzl' '*BUILD' '*.bazel' WORKSPACE |
+git ls-files -z '*.bzl' '*BUILD' '*.bazel' '*WORKSPACE' |
   xargs -0 "$buildifier" -lint=warn -mode="$mode"
 git ls-files -z '*.sh' bazelw .ci/run | xargs -0 -n 1 bash -n
 echo "lint: clean"

@@ -28,14 +28,15 @@ std::size_t Remembered() {
 }  // namespace
 
 int main() {
-  std::printf("%s: %zu of 20, FixedSlots<4>: %zu of 20, c10: %s\n",
-              TEXT(MULTISLOT_DEFAULT_SLOT_POLICY_NAME),
-              Remembered<multislot::PyHandleCache>(),
-              Remembered<multislot::BasicPyHandleCache<multislot::FixedSlots<4>>>(),
+  std::printf(
+      "%s: %zu of 20, FixedSlots<4>: %zu of 20, c10: %s\n",
+      TEXT(MULTISLOT_DEFAULT_SLOT_POLICY_NAME),
+      Remembered<multislot::PyHandleCache>(),
+      Remembered<multislot::BasicPyHandleCache<multislot::FixedSlots<4>>>(),
 #if defined(OTHER_C10)
-              "another"
+      "another"
 #else
-              "multislot's"
+      "multislot's"
 #endif
   );
   return 0;

@@ -3,4 +3,6 @@
 
 #include "tests/linking/default_policy.h"
 
-int main() { return SizeOfHasDefaultCache() == sizeof(HasDefaultCache) ? 0 : 1; }
+int main() {
+  return SizeOfHasDefaultCache() == sizeof(HasDefaultCache) ? 0 : 1;
+}

@@ -1,3 +1,5 @@
+#include "tests/linking/named_policies.h"
+
 #include <type_traits>
 
 #include "c10/core/PyHandleCache.h"
@@ -5,7 +7,6 @@
 #include "gtest/gtest.h"
 #include "multislot/interpreter.h"
 #include "multislot/py_handle_cache.h"
-#include "tests/linking/named_policies.h"
 
 namespace multislot {
 namespace {

@@ -1,7 +1,8 @@
+#include "tests/conformance/conformance.h"
+
 #include "gtest/gtest.h"
 #include "multislot/basic_py_handle_cache.h"
 #include "multislot/custom_slot_policy.h"
-#include "tests/conformance/conformance.h"
 
 namespace multislot {
 namespace conformance {

@@ -27,7 +27,8 @@ class CustomSlotPolicy {
                     PyObject* handle) const noexcept {
     PyObject* published = slots_.publish(interpreter, handle);
     // Relaxed: a count and no more.
-    if (published == nullptr) overflows_.fetch_add(1, std::memory_order_relaxed);
+    if (published == nullptr)
+      overflows_.fetch_add(1, std::memory_order_relaxed);
     return published;
   }
   std::size_t occupancy() const noexcept { return slots_.occupancy(); }
