@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+#
+# Builds and tests what is committed in a Debian sid of its own: a newer Bazel,
+# with WORKSPACE and with bzlmod, the newest g++ and clang, CPython 3.14 and
+# 3.15, Abseil, GoogleTest and pybind11.
+#
+#   tools/test_newest.sh [FOLDER]      where Debian sid is, or is to be put;
+#                                      default ~/.cache/multislot/sid
+#
+# As root, where debootstrap and chroot work. Ends with status 3 if sid could
+# not be set up, so that nothing was tested.
+
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+root=${1:-${MULTISLOT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/multislot}/sid}
+log=$(mktemp)
+trap 'umount "$root/proc" 2>/dev/null; rm -f "$log"' EXIT
+
+not_run() {
+  tail -n 5 "$log"
+  echo "newest: NOT RUN: $*"
+  exit 3
+}
+
+# --- Debian sid --------------------------------------------------------------
+
+[ "$(id -u)" = 0 ] || not_run "not root"
+if [ ! -e "$root/ready" ]; then
+  # The archive that this machine uses.
+  archive=$(sed -nE 's/^(URIs:|deb) +(\[[^]]*\] +)?(https?:[^ ]+).*/\3/p' \
+    /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1)
+  [ -n "$archive" ] || not_run "no Debian archive in apt's configuration"
+  command -v debootstrap >/dev/null ||
+    apt-get -qq install --yes --no-install-recommends debootstrap >"$log" 2>&1 ||
+    not_run "no debootstrap"
+  rm -rf "$root"
+  mkdir -p "$root"
+  debootstrap --variant=minbase sid "$root" "$archive" >"$log" 2>&1 || not_run "debootstrap"
+fi
+mount -t proc proc "$root/proc" 2>"$log" || not_run "no /proc"
+
+cat >"$root/setup.sh" <<'SETUP'
+set -e
+export DEBIAN_FRONTEND=noninteractive
+# A copy of the archive may be of a certain day.
+apt="apt-get -qq -o Acquire::Check-Valid-Until=false"
+$apt update
+$apt install --yes --no-install-recommends bazel-bootstrap g++ clang git \
+  python3-dev python3.14-dev python3.15-dev pybind11-dev dpkg-dev
+
+rm -rf /deps
+mkdir -p /deps/apt/lists/partial /deps/apt/entries
+sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >/deps/apt/entries/sid.list
+sources="$apt -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=/deps/apt/entries
+  -o Dir::State::Lists=/deps/apt/lists -o APT::Sandbox::User=root"
+$sources update
+cd /deps/apt
+for pair in com_google_absl=abseil com_google_googletest=googletest com_github_google_benchmark=benchmark; do
+  $sources source --download-only "${pair#*=}"
+  mkdir "/deps/${pair%=*}"
+  tar -xzf "${pair#*=}"_*.orig.tar.gz -C "/deps/${pair%=*}" --strip-components=1
+done
+
+# Debian's rules_cc is older than its Abseil.
+cp -r /usr/share/bazel/rules/cc /deps/rules_cc
+cat >>/deps/rules_cc/cc/compiler/BUILD <<'BUILD'
+
+config_setting(
+    name = "emscripten",
+    flag_values = {"@bazel_tools//tools/cpp:compiler": "emscripten"},
+)
+BUILD
+mkdir -p /deps/pybind11/include
+ln -s /usr/include/pybind11 /deps/pybind11/include/pybind11
+echo 'workspace(name = "pybind11")' >/deps/pybind11/WORKSPACE
+touch /ready
+SETUP
+[ -e "$root/ready" ] || chroot "$root" bash /setup.sh >"$log" 2>&1 || not_run "setup"
+
+# --- What is committed, in it ------------------------------------------------
+
+rm -rf "$root/multislot"
+mkdir "$root/multislot"
+git archive HEAD | tar -x -C "$root/multislot"
+cp third_party/pybind11/pybind11.BUILD "$root/deps/pybind11/BUILD"
+
+cat >"$root/test.sh" <<'TEST'
+export HOME=/root
+cd /multislot
+bad=0
+try() { # try WHAT COMMAND...
+  echo "newest: $1"
+  shift
+  "$@" || { echo "newest: FAILED: $*"; bad=1; }
+}
+bazel_test="bazel test --color=no --curses=no --noshow_progress --keep_going --config=quick"
+
+workspace="--noenable_bzlmod --enable_workspace"
+for pair in bazel_features=/usr/share/bazel/tools/features bazel_skylib=/usr/share/bazel/tools/skylib \
+  platforms=/usr/share/bazel/tools/platforms rules_cc=/deps/rules_cc \
+  rules_java=/usr/share/bazel/rules/java rules_python=/usr/share/bazel/rules/python; do
+  workspace+=" --override_repository=$pair"
+done
+for name in com_google_absl com_google_googletest com_github_google_benchmark pybind11; do
+  workspace+=" --override_repository=$name=/deps/$name"
+done
+
+# Nothing answers for the modules that are only in the graph but we do: with an
+# empty one, made when Bazel misses it.
+registry=/deps/registry
+mkdir -p $registry/empty
+touch $registry/empty/BUILD $registry/empty/MODULE.bazel
+echo '{}' >$registry/bazel_registry.json
+bzlmod="--enable_bzlmod --noenable_workspace --lockfile_mode=off --registry=file://$registry"
+for pair in rules_cc=/deps/rules_cc abseil-cpp=/deps/com_google_absl googletest=/deps/com_google_googletest; do
+  bzlmod+=" --override_module=$pair"
+done
+# What only our own tests use, a consumer has not.
+ours="--override_module=google_benchmark=/deps/com_github_google_benchmark
+  --override_repository=_main~_repo_rules~pybind11=/deps/pybind11"
+fill_registry() { # fill_registry BAZEL-OPTION...
+  local missing name version
+  for _ in {1..100}; do
+    missing=$(bazel query "$@" //... 2>&1 >/dev/null |
+      sed -nE 's/.*module ([^ ]+@[^ ]+) not found in registries.*/\1/p' | head -n 1)
+    [ -n "$missing" ] || return 0
+    name=${missing%@*} version=${missing#*@}
+    mkdir -p "$registry/modules/$name/$version"
+    echo "module(name = '$name', version = '$version')" >"$registry/modules/$name/$version/MODULE.bazel"
+    echo "{'type': 'local_path', 'path': '$registry/empty'}" | tr "'" '"' \
+      >"$registry/modules/$name/$version/source.json"
+  done
+}
+
+bazel --version
+g++ --version | head -n 1
+clang --version | head -n 1
+
+try "WORKSPACE, g++" $bazel_test $workspace //tests/c10/... //tests/multislot/... \
+  //tests/linking/... //tests/cpython/... //examples/...
+try "consumers, WORKSPACE" env BAZEL=bazel tools/test_consumers.sh $workspace
+
+fill_registry $bzlmod $ours
+try "bzlmod, clang" $bazel_test $bzlmod $ours --config=clang //tests/c10/... \
+  //tests/multislot/... //tests/linking/... //tests/conformance:default_test \
+  //examples/c_extension/... //examples/pybind11_extension/...
+(cd examples/consumer && fill_registry $bzlmod)
+try "consumers, bzlmod" env BAZEL=bazel tools/test_consumers.sh $bzlmod
+
+bazel shutdown
+exit $bad
+TEST
+chroot "$root" bash /test.sh
