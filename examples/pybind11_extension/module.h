@@ -9,10 +9,10 @@
 
 #if PYBIND11_VERSION_HEX >= 0x03000000
 
-#define MULTI_INTERPRETER_MODULE(name, variable)                          \
-  PYBIND11_MODULE(name, variable,                                         \
-                  pybind11::multiple_interpreters::per_interpreter_gil(), \
-                  pybind11::mod_gil_not_used())
+// In this order: 3.1 does not compile the other.
+#define MULTI_INTERPRETER_MODULE(name, variable)                \
+  PYBIND11_MODULE(name, variable, pybind11::mod_gil_not_used(), \
+                  pybind11::multiple_interpreters::per_interpreter_gil())
 
 #else
 
