@@ -94,7 +94,8 @@ try() { # try WHAT COMMAND...
   shift
   "$@" || { echo "newest: FAILED: $*"; bad=1; }
 }
-bazel_test="bazel test --color=no --curses=no --noshow_progress --keep_going --config=quick"
+bazel_test="bazel test --color=no --curses=no --noshow_progress --keep_going --config=quick
+  --copt=-Wno-error=deprecated-declarations"  # what newer dependencies deprecate
 
 workspace="--noenable_bzlmod --enable_workspace"
 for pair in bazel_features=/usr/share/bazel/tools/features bazel_skylib=/usr/share/bazel/tools/skylib \
