@@ -50,9 +50,9 @@ namespace internal {{
 // Of these names the library defines the one that it was built for, and each
 // object that includes this header asks for its own: with another choice it
 // does not link.
-extern const char default_slot_policy_is_{name};
+void default_slot_policy_is_{name}();
 #if defined(__GNUC__)
-[[gnu::used]] static const char* const needs_default_slot_policy =
+[[gnu::used]] static void (*const needs_default_slot_policy)() =
     &default_slot_policy_is_{name};
 #endif
 
@@ -71,10 +71,10 @@ namespace multislot {{
 namespace internal {{
 
 // Defined by every choice, so that two of them do not link.
-extern const char one_default_slot_policy_in_a_program;
-const char one_default_slot_policy_in_a_program = 0;
+void one_default_slot_policy_in_a_program();
+void one_default_slot_policy_in_a_program() {{}}
 
-const char default_slot_policy_is_{name} = 0;
+void default_slot_policy_is_{name}() {{}}
 
 }}  // namespace internal
 }}  // namespace multislot
