@@ -26,7 +26,6 @@
 #include <Python.h>
 
 #include <algorithm>
-#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>

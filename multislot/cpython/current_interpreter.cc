@@ -107,10 +107,10 @@ void FreeRecord(Record* record) noexcept {
 // The interpreter's dict, or null.
 PyObject* DictOf(PyInterpreterState* state) noexcept {
 #if defined(Py_GIL_DISABLED) && !defined(Py_LIMITED_API)
-  // The first call for an interpreter makes the dict, and CPython (3.13 to
-  // 3.15) does not see to it that one thread does: another's is lost then, and
-  // with it what was put there. A thread that waits for a PyMutex is detached,
-  // so that it does not hold up a stop-the-world pause.
+  // The first call for an interpreter makes the dict, and CPython
+  // (3.13.5) does not see to it that one thread does: another's is lost then,
+  // and with it what was put there. A thread that waits for a PyMutex is
+  // detached, so that it does not hold up a stop-the-world pause.
   PyMutex_Lock(&g_dict_mutex);
   PyObject* dict = PyInterpreterState_GetDict(state);
   PyMutex_Unlock(&g_dict_mutex);

@@ -1,0 +1,10 @@
+"""Which of the CPythons found have the limited API that the adapter needs."""
+
+load("@multislot_pythons//:defs.bzl", "PYTHONS")
+
+# 3.10 and up, but for free-threaded ones; the oldest first.
+LIMITED_API_PYTHONS = [
+    python
+    for python in sorted(PYTHONS)
+    if python != "py39" and not python.endswith("t")
+]
