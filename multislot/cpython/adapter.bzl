@@ -15,10 +15,13 @@ def cpython_adapter(name, python, limited_api = None, **kwargs):
     cc_library(
         name = name,
         srcs = [
+            "//multislot/cpython:ask_if_several.cc",
             "//multislot/cpython:current_interpreter.cc",
+            "//multislot/cpython:keep_error.h",
             "//multislot/cpython:multislot.cc",
         ],
         hdrs = [
+            "//multislot/cpython:ask_if_several.h",
             "//multislot/cpython:current_interpreter.h",
             "//multislot/cpython:handle_cache.h",
             "//multislot/cpython:import_attr.h",

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <new>
 
+#include "multislot/cpython/ask_if_several.h"
+#include "multislot/cpython/keep_error.h"
 #include "multislot/internal/registry.h"
 #include "multislot/interpreter.h"
 
@@ -38,6 +40,7 @@ std::atomic<bool> g_counts_this_runtime{false};
 void EndRuntime() {
   g_counts_this_runtime.store(false, std::memory_order_relaxed);
   g_runtimes_ended.fetch_add(1, std::memory_order_relaxed);
+  ForgetInterpreters();
 }
 
 bool CountThisRuntime() noexcept {
@@ -138,27 +141,6 @@ void End(PyObject* capsule) {
   FreeRecord(record);
 }
 
-// Keeps a Python error that is set where it is.
-class KeepError {
- public:
-#if (defined(Py_LIMITED_API) ? Py_LIMITED_API + 0 : PY_VERSION_HEX) >= \
-    0x030C0000
-  KeepError() : error_(PyErr_GetRaisedException()) {}
-  ~KeepError() { PyErr_SetRaisedException(error_); }
-
- private:
-  PyObject* error_;
-#else
-  KeepError() { PyErr_Fetch(&type_, &value_, &traceback_); }
-  ~KeepError() { PyErr_Restore(type_, value_, traceback_); }
-
- private:
-  PyObject* type_;
-  PyObject* value_;
-  PyObject* traceback_;
-#endif
-};
-
 // The capsule in the dict, put there now if there is none; a new reference, or
 // null with an error set.
 PyObject* Anchor(PyObject* dict) {
@@ -217,7 +199,9 @@ Record* FindRecord(PyInterpreterState* state) noexcept {
   auto* record =
       static_cast<Record*>(PyCapsule_GetPointer(capsule, kCapsuleName));
   Py_DECREF(capsule);
-  record->state.store(state, std::memory_order_relaxed);
+  if (record->state.exchange(state, std::memory_order_relaxed) != state) {
+    CountInterpreter();
+  }
   t_record = record;
   return record;
 }

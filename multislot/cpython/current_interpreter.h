@@ -109,6 +109,11 @@ inline Interpreter* CurrentInterpreter() noexcept {
   return record == nullptr ? nullptr : &record->interpreter;
 }
 
+// How a HandleCache finds the CurrentInterpreter(): asks CPython, on each call.
+struct AskAlways {
+  static Interpreter* Find() noexcept { return CurrentInterpreter(); }
+};
+
 }  // namespace cpython
 }  // namespace multislot
 

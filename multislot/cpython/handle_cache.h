@@ -34,9 +34,12 @@ namespace cpython {
 // A hit takes constant time: CPython is asked who is current, and nothing is
 // locked or written. 16 bytes a slot and 8 more, where pointers have 64 bits.
 //
+// Policy is the slot policy; Current says how the current interpreter is found:
+// AskAlways, or AskIfSeveral (ask_if_several.h), which modules opt into.
+//
 // Thread-safety: any thread that is attached to an interpreter, at any time. No
 // lock is held while make() runs, and nobody waits for it.
-template <typename Policy = DefaultSlotPolicy>
+template <typename Policy = DefaultSlotPolicy, typename Current = AskAlways>
 class HandleCache {
  public:
   static_assert(!std::is_same<Policy, SingleSlot>::value,
@@ -72,7 +75,7 @@ class HandleCache {
   // process.)
   template <typename Make>
   PyObject* get_or_create(Make&& make) const {
-    return GetOrCreate(CurrentInterpreter(), std::forward<Make>(make));
+    return GetOrCreate(Current::Find(), std::forward<Make>(make));
   }
 
   // The same for code that already holds the CurrentInterpreter(), say in its

@@ -5,6 +5,7 @@
 
 #include <Python.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/import_attr.h"
 #include "multislot/fixed_slots.h"
@@ -25,7 +27,22 @@ namespace multislot {
 namespace cpython {
 namespace {
 
-using Cache = HandleCache<FixedSlots<8>>;
+#ifdef ASK_IF_SEVERAL
+using Current = AskIfSeveral;
+#else
+using Current = AskAlways;
+#endif
+
+class Runtime : public cpython::Runtime {
+ public:
+  Runtime() {
+    if (std::is_same<Current, AskIfSeveral>::value) AskIfSeveral::Register();
+  }
+};
+
+template <std::size_t Slots>
+using CacheOf = HandleCache<FixedSlots<Slots>, Current>;
+using Cache = CacheOf<8>;
 static_assert(std::is_trivially_destructible<Cache>::value, "");
 static_assert(sizeof(Cache) == sizeof(FixedSlots<8>) + sizeof(void*), "");
 constexpr Cache kConstantInitialised;
@@ -222,7 +239,7 @@ INSTANTIATE_TEST_SUITE_P(Of, RestartTest, ::testing::Bool(),
 TEST(HandleCacheTest, SubInterpretersComeAndGo) {
   Counted::Reset();
   Runtime runtime;
-  HandleCache<FixedSlots<2>> cache;
+  CacheOf<2> cache;
   cache.get_or_create(Counted::Make);
   Lives lives;
   while (!lives.Enough()) {
@@ -243,8 +260,8 @@ TEST(HandleCacheTest, AnOverflowHasOneObjectToo) {
   Counted::Reset();
   {
     Runtime runtime;
-    HandleCache<FixedSlots<1>> cache;
-    HandleCache<FixedSlots<1>> another;
+    CacheOf<1> cache;
+    CacheOf<1> another;
     SubInterpreter first;
     {
       In in(first);
@@ -281,10 +298,10 @@ TEST(HandleCacheTest, ACacheInTheMemoryOfAnother) {
   Counted::Reset();
   Runtime runtime;
   SubInterpreter sub;
-  alignas(Cache) unsigned char memory[sizeof(HandleCache<FixedSlots<1>>)];
+  alignas(Cache) unsigned char memory[sizeof(CacheOf<1>)];
   std::set<PyObject*> handles;
   for (int life = 0; life < 3; ++life) {
-    auto* cache = new (memory) HandleCache<FixedSlots<1>>;
+    auto* cache = new (memory) CacheOf<1>;
     {
       In in(sub);
       handles.insert(cache->get_or_create(Counted::Make));
@@ -313,7 +330,7 @@ TEST(HandleCacheTest, TheInterpreterCanBeGiven) {
   EXPECT_EQ(Counted::made, 2);
   for (int i = 0; i < 2; ++i) {
     EXPECT_THROW(
-        HandleCache<FixedSlots<2>>().ptr_or(
+        CacheOf<2>().ptr_or(
             other, []() -> PyObject* { throw std::runtime_error(""); }),
         std::runtime_error);
   }

@@ -1,0 +1,263 @@
+// AskIfSeveral: when it asks CPython and when not, and what becomes of lookups
+// where its precondition does not hold. handle_cache_test, which is built with
+// it too, has what it shares with AskAlways.
+
+#include "multislot/cpython/ask_if_several.h"
+
+#include <Python.h>
+
+#include <cstring>
+#include <thread>
+
+#include "gtest/gtest.h"
+#include "multislot/cpython/current_interpreter.h"
+#include "multislot/cpython/handle_cache.h"
+#include "multislot/fixed_slots.h"
+#include "tests/cpython/embedded.h"
+
+namespace multislot {
+namespace cpython {
+namespace {
+
+using Cache = HandleCache<FixedSlots<8>, AskIfSeveral>;
+
+// An object that knows its interpreter.
+PyObject* Make() {
+  return PyCapsule_New(PyInterpreterState_Get(), nullptr, nullptr);
+}
+
+// Whether a lookup finds the current interpreter's own object.
+bool IsRight(const Cache& cache) {
+  PyObject* object = cache.get_or_create(Make);
+  return object != nullptr && PyCapsule_GetPointer(object, nullptr) ==
+                                  PyInterpreterState_Get();
+}
+
+bool Asks() { return internal::g_only.load() == nullptr; }
+
+TEST(AskIfSeveralTest, AsksUntilSomebodyRegisters) {
+  Runtime runtime;
+  Cache cache;
+  EXPECT_TRUE(IsRight(cache));
+  EXPECT_TRUE(Asks());
+  for (int i = 0; i < 3; ++i) {
+    AskIfSeveral::Register();
+    EXPECT_FALSE(Asks());
+    EXPECT_TRUE(IsRight(cache));
+  }
+}
+
+TEST(AskIfSeveralTest, AThreadThatNeverAskedAsks) {
+  Runtime runtime;
+  Cache cache;
+  AskIfSeveral::Register();
+  ASSERT_TRUE(IsRight(cache));
+  PyThreadState* before = PyEval_SaveThread();
+  std::thread([&] {
+    PyGILState_STATE state = PyGILState_Ensure();
+    EXPECT_TRUE(IsRight(cache));
+    EXPECT_TRUE(IsRight(cache));
+    PyGILState_Release(state);
+  }).join();
+  PyEval_RestoreThread(before);
+  EXPECT_FALSE(Asks());
+}
+
+// Nobody registers in the other one.
+TEST(AskIfSeveralTest, AsksOnceThereIsAnother) {
+  Runtime runtime;
+  Cache cache;
+  AskIfSeveral::Register();
+  ASSERT_TRUE(IsRight(cache));
+  ASSERT_FALSE(Asks());
+  {
+    SubInterpreter sub(SubInterpreter::kOwn);
+    EXPECT_TRUE(Asks());
+    In in(sub);
+    EXPECT_TRUE(IsRight(cache));
+  }
+  // The last objects of the one that has ended might still look things up.
+  EXPECT_TRUE(Asks());
+  AskIfSeveral::Register();
+  EXPECT_TRUE(Asks());
+  EXPECT_TRUE(IsRight(cache));
+}
+
+TEST(AskIfSeveralTest, AsksIfThereIsAnOlderOne) {
+  Runtime runtime;
+  Cache cache;
+  SubInterpreter sub;
+  AskIfSeveral::Register();
+  EXPECT_TRUE(Asks());
+  EXPECT_TRUE(IsRight(cache));
+  In in(sub);
+  EXPECT_TRUE(IsRight(cache));
+}
+
+TEST(AskIfSeveralTest, AsksInASubInterpreter) {
+  Runtime runtime;
+  Cache cache;
+  SubInterpreter sub;
+  {
+    In in(sub);
+    AskIfSeveral::Register();
+    EXPECT_TRUE(Asks());
+    EXPECT_TRUE(IsRight(cache));
+  }
+  EXPECT_TRUE(IsRight(cache));
+}
+
+// The other one looked something up, and went, before anybody registered.
+TEST(AskIfSeveralTest, AsksIfThereWasAnother) {
+  Runtime runtime;
+  Cache cache;
+  {
+    SubInterpreter sub;
+    In in(sub);
+    EXPECT_TRUE(IsRight(cache));
+  }
+  AskIfSeveral::Register();
+  EXPECT_TRUE(Asks());
+  EXPECT_TRUE(IsRight(cache));
+}
+
+TEST(AskIfSeveralTest, EachRuntimeBeginsAnew) {
+  Cache cache;
+  for (int i = 0; i < 10; ++i) {
+    Runtime runtime;
+    EXPECT_TRUE(Asks());
+    EXPECT_TRUE(IsRight(cache));
+    AskIfSeveral::Register();
+    EXPECT_FALSE(Asks());
+    EXPECT_TRUE(IsRight(cache));
+    if (i % 2 == 0) {
+      SubInterpreter sub;
+      EXPECT_TRUE(Asks());
+      In in(sub);
+      EXPECT_TRUE(IsRight(cache));
+    }
+  }
+}
+
+// PySys_AddAuditHook reports success where another hook forbids it by a
+// RuntimeError.
+TEST(AskIfSeveralTest, AsksIfAnAuditHookForbidsOurs) {
+  for (PyObject** forbids : {&PyExc_RuntimeError, &PyExc_ValueError}) {
+    Runtime runtime;
+    ASSERT_EQ(PySys_AddAuditHook(
+                  [](const char* event, PyObject*, void* error) {
+                    if (std::strcmp(event, "sys.addaudithook") != 0) return 0;
+                    PyErr_SetNone(*static_cast<PyObject**>(error));
+                    return -1;
+                  },
+                  forbids),
+              0);
+    AskIfSeveral::Register();
+    EXPECT_EQ(PyErr_Occurred(), nullptr);
+    EXPECT_TRUE(Asks());
+    Cache cache;
+    EXPECT_TRUE(IsRight(cache));
+    SubInterpreter sub;
+    In in(sub);
+    EXPECT_TRUE(IsRight(cache));
+  }
+}
+
+TEST(AskIfSeveralTest, RegisterLeavesAnErrorAlone) {
+  Runtime runtime;
+  PyErr_SetString(PyExc_KeyError, "from before");
+  AskIfSeveral::Register();
+  EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_KeyError));
+  PyErr_Clear();
+  EXPECT_FALSE(Asks());
+}
+
+#if PY_VERSION_HEX >= 0x030C0000
+
+// An interpreter that CPython announces to nobody: made by a thread that is
+// attached to none. Ends it, unattached again.
+template <typename Function>
+void InUnannounced(Function function) {
+  PyInterpreterConfig config = {};
+  config.check_multi_interp_extensions = 1;
+  config.gil = PyInterpreterConfig_OWN_GIL;
+  PyThreadState* state;
+  ASSERT_FALSE(
+      PyStatus_Exception(Py_NewInterpreterFromConfig(&state, &config)));
+  function();
+  Py_EndInterpreter(state);
+}
+
+TEST(AskIfSeveralTest, AnUnannouncedOneRegisters) {
+  Runtime runtime;
+  Cache cache;
+  AskIfSeveral::Register();
+  ASSERT_TRUE(IsRight(cache));
+  PyThreadState* before = PyEval_SaveThread();
+  InUnannounced([&] {
+    EXPECT_FALSE(Asks());
+    AskIfSeveral::Register();
+    EXPECT_TRUE(Asks());
+    EXPECT_TRUE(IsRight(cache));
+  });
+  PyEval_RestoreThread(before);
+  EXPECT_TRUE(IsRight(cache));
+}
+
+// The precondition is broken, but the thread is new, or what it looks up first
+// is nothing that the first interpreter has.
+TEST(AskIfSeveralTest, AnUnannouncedOneOfANewThread) {
+  Runtime runtime;
+  Cache cache;
+  AskIfSeveral::Register();
+  ASSERT_TRUE(IsRight(cache));
+  PyThreadState* before = PyEval_SaveThread();
+  std::thread([&] {
+    InUnannounced([&] {
+      EXPECT_TRUE(IsRight(cache));
+      EXPECT_TRUE(Asks());
+    });
+  }).join();
+  PyEval_RestoreThread(before);
+  EXPECT_TRUE(IsRight(cache));
+}
+
+TEST(AskIfSeveralDeathTest, AnUnannouncedOneOfTheSameThread) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto look_up = [] {
+    Runtime runtime;
+    Cache cache;
+    AskIfSeveral::Register();
+    ASSERT_TRUE(IsRight(cache));
+    PyThreadState* before = PyEval_SaveThread();
+    InUnannounced([&] { cache.get_or_create(Make); });
+    PyEval_RestoreThread(before);
+  };
+#ifdef NDEBUG
+  look_up();  // may be the other's
+#else
+  EXPECT_DEATH(look_up(), "not the only interpreter's thread");
+#endif
+}
+
+#endif  // PY_VERSION_HEX >= 0x030C0000
+
+TEST(AskIfSeveralDeathTest, WithoutThreadState) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  Runtime runtime;
+  Cache cache;
+  AskIfSeveral::Register();
+  PyObject* object = cache.get_or_create(Make);
+  PyThreadState* before = PyEval_SaveThread();
+#ifdef NDEBUG
+  EXPECT_EQ(cache.get_or_create(Make), object);
+#else
+  EXPECT_DEATH(cache.get_or_create(Make), "not the only interpreter's thread");
+#endif
+  PyEval_RestoreThread(before);
+  EXPECT_EQ(cache.get_or_create(Make), object);
+}
+
+}  // namespace
+}  // namespace cpython
+}  // namespace multislot
