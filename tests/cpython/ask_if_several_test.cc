@@ -37,6 +37,16 @@ bool Asks() { return internal::g_only.load() == nullptr; }
 
 TEST(AskIfSeveralTest, AsksUntilSomebodyRegisters) {
   Runtime runtime;
+  int hooks_added = 0;
+  ASSERT_EQ(PySys_AddAuditHook(
+                [](const char* event, PyObject*, void* count) {
+                  if (std::strcmp(event, "sys.addaudithook") == 0) {
+                    ++*static_cast<int*>(count);
+                  }
+                  return 0;
+                },
+                &hooks_added),
+            0);
   Cache cache;
   EXPECT_TRUE(IsRight(cache));
   EXPECT_TRUE(Asks());
@@ -45,6 +55,7 @@ TEST(AskIfSeveralTest, AsksUntilSomebodyRegisters) {
     EXPECT_FALSE(Asks());
     EXPECT_TRUE(IsRight(cache));
   }
+  EXPECT_EQ(hooks_added, 1);
 }
 
 TEST(AskIfSeveralTest, AThreadThatNeverAskedAsks) {
@@ -155,6 +166,10 @@ TEST(AskIfSeveralTest, AsksIfAnAuditHookForbidsOurs) {
     AskIfSeveral::Register();
     EXPECT_EQ(PyErr_Occurred(), nullptr);
     EXPECT_TRUE(Asks());
+    PyErr_SetString(PyExc_KeyError, "from before");
+    AskIfSeveral::Register();
+    EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_KeyError));
+    PyErr_Clear();
     Cache cache;
     EXPECT_TRUE(IsRight(cache));
     SubInterpreter sub;
