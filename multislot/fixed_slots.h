@@ -53,10 +53,10 @@ class FixedSlots {
     std::size_t index = HomeIndex(tag);
     for (std::size_t probes = 0; probes < Capacity; ++probes) {
       const Slot& slot = slots_[index];
-      if (PyObject* handle = slot.Read(tag)) return handle;
-      // Relaxed: an empty slot has nothing to read.
-      if (slot.tag.load(std::memory_order_relaxed) == internal::kEmptyTag)
-        break;
+      // Relaxed: where it is the interpreter's own, Read() reads it again.
+      const Tag found = slot.tag.load(std::memory_order_relaxed);
+      if (found == tag) return slot.Read(tag);
+      if (found == internal::kEmptyTag) break;
       index = Next(index);
     }
     return nullptr;

@@ -21,7 +21,7 @@ __thread Record* t_record = nullptr;
 thread_local Record* t_record = nullptr;
 #endif
 
-// Inline for the reason that registry.cc gives: caches that are one for the
+// Inline for the reason that registry.h gives: caches that are one for the
 // process, of whichever shared object, need numbers that are.
 inline std::atomic<std::uintptr_t> g_last_cache_number{0};
 

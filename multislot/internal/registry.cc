@@ -13,12 +13,6 @@
 namespace multislot {
 namespace internal {
 
-// Inline, so that linker and loader treat it as they treat a cache in
-// somebody's inline function. Of that, gcc has them make one for the process
-// (STB_GNU_UNIQUE), even for shared objects that are loaded apart and embed a
-// multislot each; then the register that gives out the tags in it, and the lock
-// that guards it, have to be one as well. The namespace stands for the layout:
-// a version that changes it, or what fills and readers do, takes another.
 inline namespace register_1 {
 
 constexpr std::size_t kMaxInterpreters = std::size_t{1} << kHomeBits;
@@ -26,16 +20,10 @@ constexpr int kGenerationShift = kHomeShift + kHomeBits;
 constexpr Tag kLastGeneration =
     std::numeric_limits<Tag>::max() >> kGenerationShift;
 
-struct Entry {
-  std::atomic<Tag> live{0};  // the tag of the interpreter that lives here, or 0
-  Tag generation = 0;        // of the last one that did; from 1; under the lock
-};
-
-// The table grows chunk by chunk, each as large as all before it, and chunks
-// stay: readers hold no lock.
-constexpr std::size_t kFirstChunk = 64;
-constexpr std::size_t kChunks = 1 + kHomeBits - 6;
-static_assert(kFirstChunk << (kChunks - 1) == kMaxInterpreters, "");
+// Beyond the first entries the table grows chunk by chunk, each as large as all
+// before it, and chunks stay: readers hold no lock.
+constexpr std::size_t kChunks = kHomeBits - 6;
+static_assert(kFirstEntries << kChunks == kMaxInterpreters, "");
 
 inline std::atomic<Entry*> g_chunks[kChunks] = {};
 inline std::size_t g_first_free = 0;  // no smaller is free; under the lock
@@ -58,36 +46,37 @@ struct Position {
   std::size_t chunk_size;
 };
 
+// Of an index beyond the first entries.
 Position PositionOf(std::size_t index) noexcept {
-  Position position = {0, index, kFirstChunk};
+  Position position = {0, index - kFirstEntries, kFirstEntries};
   while (position.offset >= position.chunk_size) {
     position.offset -= position.chunk_size;
-    if (position.chunk > 0) position.chunk_size *= 2;
+    position.chunk_size *= 2;
     ++position.chunk;
   }
   return position;
 }
 
-// Null where the table does not reach.
-Entry* Find(std::size_t index) noexcept {
-  const Position position = PositionOf(index);
-  // Pairs with the release store in FindOrGrow().
-  Entry* chunk = g_chunks[position.chunk].load(std::memory_order_acquire);
-  return chunk == nullptr ? nullptr : &chunk[position.offset];
-}
-
 // Under the lock. Null when there is no memory.
 Entry* FindOrGrow(std::size_t index) noexcept {
+  if (Entry* entry = FindEntry(index)) return entry;
   const Position position = PositionOf(index);
-  if (Entry* entry = Find(index)) return entry;
   Entry* chunk = new (std::nothrow) Entry[position.chunk_size];
-  // Pairs with the acquire load in Find(): whoever finds the chunk finds its
-  // entries initialised.
+  // Pairs with the acquire load in FindEntry(): whoever finds the chunk finds
+  // its entries initialised.
   g_chunks[position.chunk].store(chunk, std::memory_order_release);
   return chunk == nullptr ? nullptr : &chunk[position.offset];
 }
 
 }  // namespace
+
+Entry* FindEntry(std::size_t index) noexcept {
+  if (index < kFirstEntries) return &g_first_entries[index];
+  const Position position = PositionOf(index);
+  // Pairs with the release store in FindOrGrow().
+  Entry* chunk = g_chunks[position.chunk].load(std::memory_order_acquire);
+  return chunk == nullptr ? nullptr : &chunk[position.offset];
+}
 
 Tag RegisterTag() noexcept {
   RegistryLock lock;
@@ -111,16 +100,8 @@ void RetireTag(Tag tag) noexcept {
   RegistryLock lock;
   const std::size_t index = HomeIndexOf(tag);
   // Relaxed: see IsLive().
-  Find(index)->live.store(0, std::memory_order_relaxed);
+  FindEntry(index)->live.store(0, std::memory_order_relaxed);
   if (index < g_first_free) g_first_free = index;
-}
-
-bool IsLive(Tag tag) noexcept {
-  if (tag <= kBusyTag) return false;
-  const Entry* entry = Find(HomeIndexOf(tag));
-  // Relaxed: whoever acts on the answer asks again under the lock, which orders
-  // this load with the stores in RegisterTag() and RetireTag().
-  return entry != nullptr && entry->live.load(std::memory_order_relaxed) == tag;
 }
 
 RegistryLock::RegistryLock() noexcept { g_mutex.lock(); }

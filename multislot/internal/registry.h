@@ -1,6 +1,7 @@
 #ifndef MULTISLOT_INTERNAL_REGISTRY_H_
 #define MULTISLOT_INTERNAL_REGISTRY_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -27,6 +28,14 @@ constexpr int kHomeBits = sizeof(Tag) >= 8 ? 20 : 12;
 // again, so memory grows with the number of interpreters that live at the same
 // time, and with nothing else.
 //
+// Variables here are inline, so that linker and loader treat them as they treat
+// a cache in somebody's inline function. Of that, gcc has them make one for the
+// process (STB_GNU_UNIQUE), even for shared objects that are loaded apart and
+// embed a multislot each; then the register that gives out the tags in it, and
+// the lock that guards it, have to be one as well. The namespace register_1
+// stands for the layout: a version that changes it, or what fills and readers
+// do, takes another.
+//
 // Everything here may be called from any thread, at any time: before main, from
 // static destructors, in the child of a fork.
 
@@ -38,11 +47,35 @@ Tag RegisterTag() noexcept;
 // nothing.
 void RetireTag(Tag tag) noexcept;
 
-// Lock-free. While a RegistryLock is held the answer stays true.
-bool IsLive(Tag tag) noexcept;
-
 constexpr std::size_t HomeIndexOf(Tag tag) noexcept {
   return (tag >> kHomeShift) & ((std::size_t{1} << kHomeBits) - 1);
+}
+
+inline namespace register_1 {
+
+struct Entry {
+  std::atomic<Tag> live{0};  // the tag of the interpreter that lives here, or 0
+  Tag generation = 0;        // of the last one that did; from 1; under the lock
+};
+
+// Of the first home indices, so that asking about these takes no call.
+constexpr std::size_t kFirstEntries = 64;
+inline Entry g_first_entries[kFirstEntries];
+
+}  // namespace register_1
+
+// The entry of a home index; null where the table does not reach.
+Entry* FindEntry(std::size_t index) noexcept;
+
+// Lock-free. While a RegistryLock is held the answer stays true.
+inline bool IsLive(Tag tag) noexcept {
+  if (tag <= kBusyTag) return false;
+  const std::size_t index = HomeIndexOf(tag);
+  const Entry* entry =
+      index < kFirstEntries ? &g_first_entries[index] : FindEntry(index);
+  // Relaxed: whoever acts on the answer asks again under the lock, which orders
+  // this load with the stores in RegisterTag() and RetireTag().
+  return entry != nullptr && entry->live.load(std::memory_order_relaxed) == tag;
 }
 
 // Held while a slot is filled and while a tag is registered or retired: one

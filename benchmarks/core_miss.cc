@@ -1,0 +1,136 @@
+// What it costs when no slot answers, and what interpreters cost that come and
+// go.
+//
+//   ./bazelw run //benchmarks:core_miss
+//
+//   accessor      the slow accessor, called as a lookup calls it, and no more
+//   miss          a lookup in an empty cache whose accessor has nothing to give
+//   overflow      a lookup of one interpreter more than the cache has slots for
+//   fill          the first lookup in a cache
+//   fill_last     the lookup that takes a cache's last slot
+//   reclaim       the first lookup in a cache whose interpreters have all
+//   retired interpreter   an interpreter registers and retires
+//
+// The accessor returns a pointer and does nothing else. Throughput; caches that
+// are filled lie one after the other, and the processor sees them coming.
+// Misses and overflows find everything in the first-level cache.
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "absl/base/attributes.h"
+#include "benchmark/benchmark.h"
+#include "benchmarks/core_peers.h"
+#include "benchmarks/measure.h"
+#include "c10/util/python_stub.h"
+
+namespace benchmarks {
+namespace {
+
+ABSL_ATTRIBUTE_NOINLINE PyObject* Access() { return Opaque(Handle()); }
+ABSL_ATTRIBUTE_NOINLINE PyObject* AccessNothing() {
+  return Opaque(static_cast<PyObject*>(nullptr));
+}
+
+void Accessor(benchmark::State& state) {
+  for (auto _ : state) Opaque(Access());
+}
+
+template <typename Cache>
+void Miss(benchmark::State& state) {
+  InterpreterOf<Cache> interpreter;
+  const Cache cache;
+  for (auto _ : state) {
+    Opaque(Opaque(&cache)->ptr_or(Opaque(&interpreter), AccessNothing));
+  }
+}
+
+template <typename Cache>
+void Overflow(benchmark::State& state) {
+  InterpreterOf<Cache> interpreter;
+  const Full<Cache> full;
+  for (auto _ : state) {
+    Opaque(Opaque(full.cache())->ptr_or(Opaque(&interpreter), Access));
+  }
+}
+
+// Measures the lookups of an interpreter in caches that others have filled
+// before, up to so many slots, and are alive or not.
+enum class Others { kAlive, kRetired };
+
+template <typename Cache>
+void Fill(benchmark::State& state, std::size_t slots_taken, Others others) {
+  constexpr std::size_t kBatch = 1024;
+  while (state.KeepRunningBatch(kBatch)) {
+    state.PauseTiming();
+    if constexpr (std::is_same_v<Cache, ThreadLocalMap>)
+      ThreadLocalMap::Clear();
+    const auto caches = std::make_unique<Cache[]>(kBatch);
+    std::vector<std::unique_ptr<InterpreterOf<Cache>>> fillers;
+    for (std::size_t i = 0; i < slots_taken; ++i) {
+      fillers.push_back(std::make_unique<InterpreterOf<Cache>>());
+      for (std::size_t j = 0; j < kBatch; ++j) {
+        caches[j].ptr_or(fillers.back().get(), Handle);
+      }
+    }
+    if (others == Others::kRetired) fillers.clear();
+    InterpreterOf<Cache> interpreter;
+    state.ResumeTiming();
+    for (std::size_t i = 0; i < kBatch; ++i) {
+      Opaque(caches[i].ptr_or(Opaque(&interpreter), Access));
+    }
+    state.PauseTiming();
+    fillers.clear();
+    state.ResumeTiming();
+  }
+}
+
+void RegisterAndRetire(benchmark::State& state) {
+  for (auto _ : state) {
+    Interpreter interpreter;
+    Opaque(&interpreter);
+  }
+}
+
+template <typename Cache>
+void RegisterFill(const std::string& name, std::size_t slots_taken,
+                  Others others) {
+  Register(name, [slots_taken, others](benchmark::State& state) {
+    Fill<Cache>(state, slots_taken, others);
+  });
+}
+
+[[maybe_unused]] const bool g_registered = [] {
+  const auto every = [](auto peer) {
+    using Cache = typename decltype(peer)::Cache;
+    RegisterFill<Cache>(std::string("fill/") + peer.name, 0, Others::kAlive);
+  };
+  const auto slots = [](auto peer) {
+    using Cache = typename decltype(peer)::Cache;
+    const std::string name = peer.name;
+    Register("overflow/" + name, Overflow<Cache>);
+  };
+  const auto fixed = [](auto peer) {
+    using Cache = typename decltype(peer)::Cache;
+    const std::string name = peer.name;
+    constexpr std::size_t kSlots = Cache::capacity();
+    Register("miss/" + name, Miss<Cache>);
+    RegisterFill<Cache>("fill_last/" + name, kSlots - 1, Others::kAlive);
+    RegisterFill<Cache>("reclaim/" + name, kSlots, Others::kRetired);
+  };
+  Register("accessor", Accessor);
+  every(Peer<Single>{"single"});
+  slots(Peer<Single>{"single"});
+  ForEachFixed(every);
+  ForEachFixed(slots);
+  ForEachFixed(fixed);
+  ForEachRival(every);
+  Register("interpreter", RegisterAndRetire);
+  return true;
+}();
+
+}  // namespace
+}  // namespace benchmarks

@@ -1,0 +1,236 @@
+#ifndef BENCHMARKS_CORE_PEERS_H_
+#define BENCHMARKS_CORE_PEERS_H_
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <type_traits>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
+#include "absl/synchronization/mutex.h"
+#include "c10/util/python_stub.h"
+#include "multislot/basic_py_handle_cache.h"
+#include "multislot/fixed_slots.h"
+#include "multislot/interpreter.h"
+#include "multislot/single_slot.h"
+
+// What a user may take to remember a handle for each interpreter, all with the
+// interface of BasicPyHandleCache as far as the benchmarks need it. Each rival
+// is as fast as its idea allows and as right as that: what it gets wrong, its
+// comment says.
+
+namespace benchmarks {
+
+using multislot::BasicPyHandleCache;
+using multislot::FixedSlots;
+using multislot::Interpreter;
+using multislot::SingleSlot;
+
+// Something for a handle to point to; nobody looks inside.
+inline PyObject* Handle() {
+  static char object;
+  return reinterpret_cast<PyObject*>(&object);
+}
+
+// With how many interpreters a cache without a limit of its own is measured.
+constexpr std::size_t kInterpreters = 8;
+
+// Cannot miss, knows one handle.
+class Floor {
+ public:
+  using interpreter_type = Interpreter;
+  static constexpr std::size_t capacity() { return 1; }
+
+  template <typename SlowAccessor>
+  PyObject* ptr_or(Interpreter*, const SlowAccessor&) const {
+    return handle_.load(std::memory_order_acquire);
+  }
+
+ private:
+  std::atomic<PyObject*> handle_{Handle()};
+};
+
+// A static that is made once: the first interpreter's handle, for everybody.
+class CallOnce {
+ public:
+  using interpreter_type = Interpreter;
+  static constexpr std::size_t capacity() { return 1; }
+
+  template <typename SlowAccessor>
+  PyObject* ptr_or(Interpreter*, const SlowAccessor& slow_accessor) const {
+    std::call_once(once_, [&] { handle_ = slow_accessor(); });
+    return handle_;
+  }
+
+ private:
+  mutable std::once_flag once_;
+  mutable PyObject* handle_ = nullptr;
+};
+
+// A map for each thread. An interpreter's threads all make the handle, and what
+// is remembered stays when cache, interpreter and all are gone.
+class ThreadLocalMap {
+ public:
+  using interpreter_type = Interpreter;
+  static constexpr std::size_t capacity() { return kInterpreters; }
+
+  template <typename SlowAccessor>
+  PyObject* ptr_or(Interpreter* interpreter,
+                   const SlowAccessor& slow_accessor) const {
+    const Key key(this, interpreter);
+    const auto found = Handles().find(key);
+    if (found != Handles().end()) return found->second;
+    PyObject* handle = slow_accessor();
+    Handles().emplace(key, handle);
+    return handle;
+  }
+
+  static void Clear() { Handles().clear(); }
+
+ private:
+  using Key = std::pair<const ThreadLocalMap*, const Interpreter*>;
+  using Map = std::unordered_map<Key, PyObject*, absl::Hash<Key>>;
+  static Map& Handles() {
+    thread_local Map handles;
+    return handles;
+  }
+};
+
+// A map for each cache, under a reader-writer lock of the standard library.
+class SharedMutexMap {
+ public:
+  using interpreter_type = Interpreter;
+  static constexpr std::size_t capacity() { return kInterpreters; }
+
+  template <typename SlowAccessor>
+  PyObject* ptr_or(Interpreter* interpreter,
+                   const SlowAccessor& slow_accessor) const {
+    {
+      std::shared_lock<std::shared_mutex> lock(mutex_);
+      const auto found = handles_.find(interpreter);
+      if (found != handles_.end()) return found->second;
+    }
+    PyObject* handle = slow_accessor();
+    std::unique_lock<std::shared_mutex> lock(mutex_);
+    return handles_.emplace(interpreter, handle).first->second;
+  }
+
+ private:
+  mutable std::shared_mutex mutex_;
+  mutable std::unordered_map<const Interpreter*, PyObject*> handles_;
+};
+
+// The same of Abseil.
+class MutexFlatMap {
+ public:
+  using interpreter_type = Interpreter;
+  static constexpr std::size_t capacity() { return kInterpreters; }
+
+  template <typename SlowAccessor>
+  PyObject* ptr_or(Interpreter* interpreter,
+                   const SlowAccessor& slow_accessor) const {
+    {
+      absl::ReaderMutexLock lock(&mutex_);
+      const auto found = handles_.find(interpreter);
+      if (found != handles_.end()) return found->second;
+    }
+    PyObject* handle = slow_accessor();
+    absl::MutexLock lock(&mutex_);
+    return handles_.emplace(interpreter, handle).first->second;
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  mutable absl::flat_hash_map<const Interpreter*, PyObject*> handles_
+      ABSL_GUARDED_BY(mutex_);
+};
+
+// A map for each interpreter, under its GIL: wrong without one.
+class MapPerInterpreter {
+ public:
+  struct interpreter_type {
+    absl::flat_hash_map<const MapPerInterpreter*, PyObject*> handles;
+  };
+  static constexpr std::size_t capacity() { return kInterpreters; }
+
+  template <typename SlowAccessor>
+  PyObject* ptr_or(interpreter_type* interpreter,
+                   const SlowAccessor& slow_accessor) const {
+    const auto found = interpreter->handles.find(this);
+    if (found != interpreter->handles.end()) return found->second;
+    PyObject* handle = slow_accessor();
+    interpreter->handles.emplace(this, handle);
+    return handle;
+  }
+};
+
+template <typename CacheType>
+struct Peer {
+  using Cache = CacheType;
+  const char* name;
+};
+
+using Single = BasicPyHandleCache<SingleSlot>;
+template <std::size_t Slots>
+using Fixed = BasicPyHandleCache<FixedSlots<Slots>>;
+
+// Calls visit() with the Peer for each cache of this library.
+template <typename Visit>
+void ForEachFixed(Visit visit) {
+  visit(Peer<Fixed<1>>{"fixed_1"});
+  visit(Peer<Fixed<2>>{"fixed_2"});
+  visit(Peer<Fixed<4>>{"fixed_4"});
+  visit(Peer<Fixed<8>>{"fixed_8"});
+  visit(Peer<Fixed<16>>{"fixed_16"});
+  visit(Peer<Fixed<32>>{"fixed_32"});
+  visit(Peer<Fixed<64>>{"fixed_64"});
+}
+
+// The same for those of others.
+template <typename Visit>
+void ForEachRival(Visit visit) {
+  visit(Peer<CallOnce>{"call_once"});
+  visit(Peer<ThreadLocalMap>{"thread_local_map"});
+  visit(Peer<SharedMutexMap>{"shared_mutex_map"});
+  visit(Peer<MutexFlatMap>{"mutex_flat_map"});
+  visit(Peer<MapPerInterpreter>{"map_per_interpreter"});
+}
+
+// What is made to look things up with. (Single slots know only its base.)
+template <typename Cache>
+using InterpreterOf = std::conditional_t<
+    std::is_base_of<typename Cache::interpreter_type, Interpreter>::value,
+    Interpreter, typename Cache::interpreter_type>;
+
+// A cache, and the interpreters that have filled it, as many as it can hold.
+template <typename Cache>
+class Full {
+ public:
+  Full() {
+    for (std::size_t i = 0; i < Cache::capacity(); ++i) {
+      interpreters_.push_back(std::make_unique<InterpreterOf<Cache>>());
+      cache_->ptr_or(interpreters_.back().get(), Handle);
+    }
+  }
+  const Cache* cache() const { return cache_.get(); }
+  InterpreterOf<Cache>* interpreter(std::size_t position) const {
+    return interpreters_[position].get();
+  }
+
+ private:
+  // Of a cache line of its own, so that all lie alike.
+  struct alignas(64) Aligned : Cache {};
+  std::unique_ptr<Aligned> cache_ = std::make_unique<Aligned>();
+  std::vector<std::unique_ptr<InterpreterOf<Cache>>> interpreters_;
+};
+
+}  // namespace benchmarks
+
+#endif  // BENCHMARKS_CORE_PEERS_H_

@@ -1,0 +1,50 @@
+"""Benchmark programs, each with a test that it runs."""
+
+load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
+
+# How a program is run by `bazel run`, and by //benchmarks:report.
+MEASURE_ARGS = [
+    "--benchmark_enable_random_interleaving",
+    "--benchmark_min_time=0.004",
+    "--benchmark_repetitions=51",
+]
+
+# Where a loop or function happens to lie moves figures of a nanosecond by a
+# cycle, so all lie alike.
+_COPTS = [
+    "-falign-functions=64",
+    "-falign-loops=64",
+]
+
+def benchmark_program(name, srcs, deps, smoke_args = [], args = MEASURE_ARGS, **kwargs):
+    """A cc_binary, and a cc_test, NAME_smoke_test, that runs it as briefly as can be.
+
+    Args:
+      name: of the cc_binary.
+      srcs: of the cc_binary.
+      deps: of the cc_binary.
+      smoke_args: what the test runs it with besides.
+      args: what `bazel run` runs it with, but for the aggregates.
+      **kwargs: as of cc_library.
+    """
+    cc_library(
+        name = name + "_lib",
+        testonly = True,
+        srcs = srcs,
+        copts = _COPTS,
+        deps = deps,
+        alwayslink = True,
+        **kwargs
+    )
+    cc_binary(
+        name = name,
+        testonly = True,
+        args = args + ["--benchmark_report_aggregates_only"],
+        deps = [":" + name + "_lib"],
+    )
+    cc_test(
+        name = name + "_smoke_test",
+        size = "small",
+        args = ["--benchmark_min_time=0.000001"] + smoke_args,
+        deps = [":" + name + "_lib"],
+    )
