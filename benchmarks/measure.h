@@ -23,6 +23,17 @@ inline double Fastest(const std::vector<double>& times) {
   return *std::min_element(times.begin(), times.end());
 }
 
+// What the results say of where they come from.
+#if defined(__clang__)
+#define MULTISLOT_COMPILER "clang " __clang_version__
+#else
+#define MULTISLOT_COMPILER "gcc " __VERSION__
+#endif
+[[maybe_unused]] inline const bool g_context = [] {
+  benchmark::AddCustomContext("compiler", MULTISLOT_COMPILER);
+  return true;
+}();
+
 template <typename Function>
 benchmark::internal::Benchmark* Register(const std::string& name,
                                          Function function) {

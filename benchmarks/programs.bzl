@@ -11,7 +11,7 @@ MEASURE_ARGS = [
 
 # Where a loop or function happens to lie moves figures of a nanosecond by a
 # cycle, so all lie alike.
-_COPTS = [
+ALIGNED_COPTS = [
     "-falign-functions=64",
     "-falign-loops=64",
 ]
@@ -31,7 +31,7 @@ def benchmark_program(name, srcs, deps, smoke_args = [], args = MEASURE_ARGS, **
         name = name + "_lib",
         testonly = True,
         srcs = srcs,
-        copts = _COPTS,
+        copts = ALIGNED_COPTS,
         deps = deps,
         alwayslink = True,
         **kwargs

@@ -1,0 +1,164 @@
+#include "benchmarks/adapter_peers.h"
+
+#include <Python.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+
+#include "multislot/cpython/ask_if_several.h"
+#include "multislot/cpython/current_interpreter.h"
+#include "multislot/cpython/handle_cache.h"
+#include "multislot/cpython/import_attr.h"
+#include "multislot/fixed_slots.h"
+
+#if __has_include(<pybind11/gil_safe_call_once.h>)
+#include <pybind11/gil_safe_call_once.h>
+#include <pybind11/pybind11.h>
+#endif
+
+namespace benchmarks {
+namespace {
+
+using multislot::FixedSlots;
+using multislot::cpython::AskIfSeveral;
+using multislot::cpython::CurrentInterpreter;
+using multislot::cpython::HandleCache;
+using multislot::cpython::ImportAttr;
+
+template <typename T>
+T* OrDie(T* pointer) {
+  if (pointer != nullptr) return pointer;
+  PyErr_Print();
+  std::abort();
+}
+
+PyObject* Make() { return OrDie(ImportAttr("math", "sqrt")()); }
+
+struct State {
+  PyObject* object;
+};
+
+PyModuleDef g_def = {
+    PyModuleDef_HEAD_INIT,
+    "peer",
+    nullptr,
+    sizeof(State),
+    nullptr,
+    nullptr,
+    nullptr,
+    nullptr,
+    nullptr,
+};
+
+State* StateOf(PyObject* module) {
+  return static_cast<State*>(PyModule_GetState(module));
+}
+
+PyObject* ObjectOf(PyObject* module) {
+  State* state = StateOf(module);
+  if (state->object == nullptr) state->object = Make();
+  return state->object;
+}
+
+}  // namespace
+
+Module::Module()
+    : module_(OrDie(PyModule_Create(&g_def))),
+      interpreter_(CurrentInterpreter()) {
+  PyType_Slot slots[] = {{0, nullptr}};
+  PyType_Spec spec = {"peer.Type", sizeof(PyObject), 0, Py_TPFLAGS_DEFAULT,
+                      slots};
+  type_ = reinterpret_cast<PyTypeObject*>(
+      OrDie(PyType_FromModuleAndSpec(module_, &spec, nullptr)));
+}
+
+Module::~Module() {
+  Py_DECREF(type_);
+  Py_XDECREF(StateOf(module_)->object);
+  Py_DECREF(module_);
+}
+
+void* Floor(const Module&) {
+  return multislot::cpython::internal::CurrentState();
+}
+
+void* GetOrCreate(const Module&) {
+  static const HandleCache<FixedSlots<8>> cache;
+  return cache.get_or_create(Make);
+}
+
+void* GetOrCreateIfSeveral(const Module&) {
+  static const HandleCache<FixedSlots<8>, AskIfSeveral> cache;
+  return cache.get_or_create(Make);
+}
+
+void* PtrOr(const Module& module) {
+  static const HandleCache<FixedSlots<8>> cache;
+  return cache.ptr_or(module.interpreter(), Make);
+}
+
+namespace {
+const HandleCache<FixedSlots<1>> g_only_slot;
+}  // namespace
+
+void* NoSlot(const Module&) { return g_only_slot.get_or_create(Make); }
+
+void TakeTheOnlySlot() { g_only_slot.get_or_create(Make); }
+
+void* Import(const Module&) {
+  PyObject* object = Make();
+  Py_DECREF(object);
+  return object;
+}
+
+void* InterpreterDict(const Module&) {
+  // A str, which other interpreters may read as long as it lives.
+  static PyObject* const key = PyUnicode_InternFromString("peer.object");
+  PyObject* dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
+  PyObject* object = PyDict_GetItemWithError(dict, key);
+  if (object == nullptr) {
+    object = Make();
+    PyDict_SetItem(dict, key, object);
+    Py_DECREF(object);
+  }
+  return object;
+}
+
+void* ModuleState(const Module& module) { return ObjectOf(module.module()); }
+
+void* ModuleStateByType(const Module& module) {
+#if PY_VERSION_HEX >= 0x030B0000
+  return ObjectOf(PyType_GetModuleByDef(module.type(), &g_def));
+#else
+  return ObjectOf(PyType_GetModule(module.type()));
+#endif
+}
+
+void* IdArray(const Module&) {
+  constexpr std::int64_t kIds = 65536;
+  static std::atomic<PyObject*> objects[kIds] = {};
+  const std::int64_t id = PyInterpreterState_GetID(PyInterpreterState_Get());
+  if (id >= kIds) std::abort();
+  PyObject* object = objects[id].load(std::memory_order_acquire);
+  if (object == nullptr) {
+    object = Make();
+    objects[id].store(object, std::memory_order_release);
+  }
+  return object;
+}
+
+#if __has_include(<pybind11/gil_safe_call_once.h>)
+void* PybindStored(const Module&) {
+  PYBIND11_CONSTINIT static pybind11::gil_safe_call_once_and_store<
+      pybind11::object>
+      storage;
+  return storage
+      .call_once_and_store_result(
+          [] { return pybind11::reinterpret_steal<pybind11::object>(Make()); })
+      .get_stored()
+      .ptr();
+}
+#endif
+
+}  // namespace benchmarks

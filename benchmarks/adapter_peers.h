@@ -1,0 +1,93 @@
+#ifndef BENCHMARKS_ADAPTER_PEERS_H_
+#define BENCHMARKS_ADAPTER_PEERS_H_
+
+#include <Python.h>
+
+#include "multislot/interpreter.h"
+
+// How an extension may get an object that is its interpreter's own, math.sqrt
+// here: by multislot, and by what a user would take instead. Each a function
+// that returns a borrowed reference, or what can be taken for one.
+
+namespace benchmarks {
+
+// An extension's module, with what it may have at hand: its module state and a
+// type of its own.
+class Module {
+ public:
+  Module();
+  ~Module();
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  PyObject* module() const { return module_; }
+  PyTypeObject* type() const { return type_; }
+  multislot::Interpreter* interpreter() const { return interpreter_; }
+
+ private:
+  PyObject* module_;
+  PyTypeObject* type_;
+  multislot::Interpreter* interpreter_;
+};
+
+using Peer = void* (*)(const Module&);
+
+// Asks CPython for the current interpreter, and no more.
+void* Floor(const Module&);
+
+// HandleCache<FixedSlots<8>>: as it is used, with AskIfSeveral, and for code
+// that holds the interpreter already.
+void* GetOrCreate(const Module&);
+void* GetOrCreateIfSeveral(const Module&);
+void* PtrOr(const Module&);
+
+// As GetOrCreate, where others have all the slots.
+void* NoSlot(const Module&);
+void TakeTheOnlySlot();
+
+// Imports the module and gets the attribute, each time.
+void* Import(const Module&);
+
+// A dict lookup in PyInterpreterState_GetDict, by a key that is made once.
+void* InterpreterDict(const Module&);
+
+// In the module's state, for code that has the module: a method of it.
+void* ModuleState(const Module&);
+
+// The same for code that has an object of a type that the module defines, and
+// has to find the module first (PyType_GetModuleByDef; before CPython 3.11
+// PyType_GetModule, which does not do for a subclass).
+void* ModuleStateByType(const Module&);
+
+// An array with a place for each interpreter id, as generated code has it.
+void* IdArray(const Module&);
+
+#if __has_include(<pybind11/gil_safe_call_once.h>)
+// pybind11's gil_safe_call_once_and_store::get_stored().
+void* PybindStored(const Module&);
+#endif
+
+struct NamedPeer {
+  const char* name;
+  Peer peer;
+};
+
+constexpr NamedPeer kPeers[] = {
+    {"floor", Floor},
+    {"get_or_create", GetOrCreate},
+    {"get_or_create_if_several", GetOrCreateIfSeveral},
+    {"ptr_or", PtrOr},
+    {"no_slot", NoSlot},
+    {"import", Import},
+    {"interpreter_dict", InterpreterDict},
+    {"module_state", ModuleState},
+    {"module_state_by_type", ModuleStateByType},
+    {"id_array", IdArray},
+#if __has_include(<pybind11/gil_safe_call_once.h>)
+    {"pybind11_call_once", PybindStored},
+#endif
+};
+
+}  // namespace benchmarks
+
+#endif  // BENCHMARKS_ADAPTER_PEERS_H_

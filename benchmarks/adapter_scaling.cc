@@ -1,0 +1,87 @@
+// What adapter_hit measures, by several threads at the same time, each in an
+// interpreter with a GIL of its own (CPython 3.12 and up), through the same
+// caches.
+//
+//   ./bazelw run //benchmarks:adapter_scaling_py312
+//
+// The time is divided by the number of threads: where they do not slow one
+// another down, and each has a core, it is half for two of them.
+
+#include <Python.h>
+
+#include <cstdlib>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "benchmark/benchmark.h"
+#include "benchmarks/adapter_peers.h"
+#include "benchmarks/measure.h"
+#include "tests/cpython/embedded.h"
+
+namespace benchmarks {
+namespace {
+
+// An interpreter of the thread that makes it, which is attached to none.
+class OwnInterpreter {
+ public:
+  OwnInterpreter() {
+    std::lock_guard<std::mutex> lock(OneAtATime());
+    PyInterpreterConfig config = {};
+    config.check_multi_interp_extensions = 1;
+    config.gil = PyInterpreterConfig_OWN_GIL;
+    if (PyStatus_Exception(Py_NewInterpreterFromConfig(&state_, &config))) {
+      std::abort();
+    }
+  }
+  ~OwnInterpreter() {
+    std::lock_guard<std::mutex> lock(OneAtATime());
+    Py_EndInterpreter(state_);
+  }
+  OwnInterpreter(const OwnInterpreter&) = delete;
+  OwnInterpreter& operator=(const OwnInterpreter&) = delete;
+
+ private:
+  // CPython 3.12 and 3.13 write to a static table as an interpreter starts.
+  static std::mutex& OneAtATime() {
+    static std::mutex mutex;
+    return mutex;
+  }
+
+  PyThreadState* state_;
+};
+
+void Run(benchmark::State& state, Peer peer) {
+  const OwnInterpreter interpreter;
+  const Module module;
+  peer(module);  // what the first lookup does besides
+  for (auto _ : state) Opaque(peer(*Opaque(&module)));
+}
+
+void RegisterAll() {
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  for (const auto& [name, peer] : kPeers) {
+    // One's key is an object of one interpreter, the other's slot goes to any.
+    if (peer == InterpreterDict || peer == NoSlot) continue;
+    Register(std::string("threads/") + name,
+             [peer = peer](benchmark::State& state) { Run(state, peer); })
+        ->ThreadRange(1, cores)
+        ->UseRealTime();
+  }
+}
+
+}  // namespace
+}  // namespace benchmarks
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::AddCustomContext("python", PY_VERSION);
+  benchmarks::RegisterAll();
+  multislot::cpython::Runtime runtime;
+  PyThreadState* main = PyEval_SaveThread();
+  benchmark::RunSpecifiedBenchmarks();
+  PyEval_RestoreThread(main);
+  benchmark::Shutdown();
+  return 0;
+}
