@@ -56,14 +56,10 @@ std::vector<std::unique_ptr<SubInterpreter>> Seven() {
   return seven;
 }
 
-void InMainOfEight(benchmark::State& state, Peer peer) {
-  const auto seven = Seven();
-  Run(state, peer);
-}
+const SubInterpreter* g_last = nullptr;
 
-void InLastOfEight(benchmark::State& state, Peer peer) {
-  const auto seven = Seven();
-  In in(*seven.back());
+void InLast(benchmark::State& state, Peer peer) {
+  In in(*g_last);
   Run(state, peer);
 }
 
@@ -79,8 +75,8 @@ void RegisterAll(bool alone) {
       // With one interpreter there is always a slot.
       if (peer != NoSlot) add("main", InMain);
     } else {
-      add("main_of_8", InMainOfEight);
-      add("last_of_8", InLastOfEight);
+      add("main_of_8", InMain);
+      add("last_of_8", InLast);
     }
   }
 }
@@ -94,9 +90,17 @@ int main(int argc, char** argv) {
   if (alone) --argc;
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::AddCustomContext("python", PY_VERSION);
+  if (const char* version = benchmarks::PybindVersion()) {
+    benchmark::AddCustomContext("pybind11", version);
+  }
   benchmarks::RegisterAll(alone);
   multislot::cpython::Runtime runtime;
   multislot::cpython::AskIfSeveral::Register();
+  std::vector<std::unique_ptr<multislot::cpython::SubInterpreter>> others;
+  if (!alone) {
+    others = benchmarks::Seven();
+    benchmarks::g_last = others.back().get();
+  }
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;

@@ -149,6 +149,7 @@ void* IdArray(const Module&) {
 }
 
 #if __has_include(<pybind11/gil_safe_call_once.h>)
+
 void* PybindStored(const Module&) {
   PYBIND11_CONSTINIT static pybind11::gil_safe_call_once_and_store<
       pybind11::object>
@@ -159,6 +160,16 @@ void* PybindStored(const Module&) {
       .get_stored()
       .ptr();
 }
+
+const char* PybindVersion() {
+  return PYBIND11_TOSTRING(PYBIND11_VERSION_MAJOR) "." PYBIND11_TOSTRING(
+      PYBIND11_VERSION_MINOR);
+}
+
+#else
+
+const char* PybindVersion() { return nullptr; }
+
 #endif
 
 }  // namespace benchmarks

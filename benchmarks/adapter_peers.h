@@ -63,9 +63,13 @@ void* ModuleStateByType(const Module&);
 void* IdArray(const Module&);
 
 #if __has_include(<pybind11/gil_safe_call_once.h>)
-// pybind11's gil_safe_call_once_and_store::get_stored().
+// pybind11's gil_safe_call_once_and_store::get_stored(). It came after pybind11
+// 2.10.
 void* PybindStored(const Module&);
 #endif
+
+// pybind11's version; null where it is not measured.
+const char* PybindVersion();
 
 struct NamedPeer {
   const char* name;
