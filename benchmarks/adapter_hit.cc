@@ -51,7 +51,8 @@ std::vector<std::unique_ptr<SubInterpreter>> Seven() {
   for (int i = 0; i < 7; ++i) {
     seven.push_back(std::make_unique<SubInterpreter>());
     In in(*seven.back());
-    TakeTheOnlySlot();
+    const Module module;
+    NoSlot(module);  // takes the only one there is
   }
   return seven;
 }

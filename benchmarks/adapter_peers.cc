@@ -66,6 +66,9 @@ PyObject* ObjectOf(PyObject* module) {
 Module::Module()
     : module_(OrDie(PyModule_Create(&g_def))),
       interpreter_(CurrentInterpreter()) {
+#if defined(PYBIND11_VERSION_MAJOR) && PYBIND11_VERSION_MAJOR >= 3
+  pybind11::detail::ensure_internals();  // as PYBIND11_MODULE does
+#endif
   PyType_Slot slots[] = {{0, nullptr}};
   PyType_Spec spec = {"peer.Type", sizeof(PyObject), 0, Py_TPFLAGS_DEFAULT,
                       slots};
@@ -98,13 +101,10 @@ void* PtrOr(const Module& module) {
   return cache.ptr_or(module.interpreter(), Make);
 }
 
-namespace {
-const HandleCache<FixedSlots<1>> g_only_slot;
-}  // namespace
-
-void* NoSlot(const Module&) { return g_only_slot.get_or_create(Make); }
-
-void TakeTheOnlySlot() { g_only_slot.get_or_create(Make); }
+void* NoSlot(const Module&) {
+  static const HandleCache<FixedSlots<1>> cache;
+  return cache.get_or_create(Make);
+}
 
 void* Import(const Module&) {
   PyObject* object = Make();

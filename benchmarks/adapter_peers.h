@@ -11,8 +11,8 @@
 
 namespace benchmarks {
 
-// An extension's module, with what it may have at hand: its module state and a
-// type of its own.
+// An extension's module in the current interpreter, with what it may have at
+// hand: its module state and a type of its own.
 class Module {
  public:
   Module();
@@ -43,7 +43,6 @@ void* PtrOr(const Module&);
 
 // As GetOrCreate, where others have all the slots.
 void* NoSlot(const Module&);
-void TakeTheOnlySlot();
 
 // Imports the module and gets the attribute, each time.
 void* Import(const Module&);

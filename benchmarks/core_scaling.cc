@@ -3,9 +3,9 @@
 //   ./bazelw run //benchmarks:core_scaling
 //
 //   threads        each thread is of an interpreter of its own, and all look
-//                  things up in one cache. The time is divided by the number
-//                  of threads: where they do not slow one another down, and
-//                  each has a core, it is half for two of them.
+//                  things up in one cache. See thread_ns: the same for any
+//                  number of threads that do not slow one another down, as long
+//                  as each has a core.
 //   interpreters   one thread looks a cache's interpreters up in turn
 //   caches         one thread looks one interpreter up in so many caches, in
 //                  random order: from a few on they leave the processor's
@@ -46,7 +46,8 @@ void Threads(benchmark::State& state) {
   static const Cache* cache = new Cache;
   InterpreterOf<Cache> interpreter;
   cache->ptr_or(&interpreter, Handle);
-  for (auto _ : state) Opaque(LookUp(*Opaque(cache), Opaque(&interpreter)));
+  EachThread(state,
+             [&] { Opaque(LookUp(*Opaque(cache), Opaque(&interpreter))); });
 }
 
 template <typename Cache>

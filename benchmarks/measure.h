@@ -2,6 +2,7 @@
 #define BENCHMARKS_MEASURE_H_
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,22 @@ benchmark::internal::Benchmark* Register(const std::string& name,
                                          Function function) {
   return benchmark::RegisterBenchmark(name.c_str(), function)
       ->ComputeStatistics("fastest", Fastest);
+}
+
+// For benchmarks with several threads, whose time Google Benchmark divides by
+// their number or not, depending on its age: the counter thread_ns is the time
+// of a thread's own call, on average.
+template <typename Function>
+void EachThread(benchmark::State& state, Function call) {
+  using Clock = std::chrono::steady_clock;
+  auto iteration = state.begin();  // where the threads wait for one another
+  const auto end = state.end();
+  const Clock::time_point start = Clock::now();
+  for (; iteration != end; ++iteration) call();
+  const std::chrono::duration<double, std::nano> time = Clock::now() - start;
+  state.counters["thread_ns"] =
+      benchmark::Counter(time.count() / static_cast<double>(state.iterations()),
+                         benchmark::Counter::kAvgThreads);
 }
 
 }  // namespace benchmarks

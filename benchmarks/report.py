@@ -48,9 +48,7 @@ def run_benchmark(program, arguments, quick):
             sys.exit(f"{program}: {entry['name']}: {entry['error_message']}")
         name = re.sub(r"/(real_time|iterations:\d+|repeats:\d+)", "", entry["run_name"])
         benchmark = benchmarks.setdefault(name, {"ns": []})
-        # Google Benchmark divides by the number of threads; a thread's own time
-        # is what people ask for.
-        benchmark["ns"].append(float(f"{entry['real_time'] * entry['threads']:.4g}"))
+        benchmark["ns"].append(float(f"{entry.get('thread_ns', entry['real_time']):.4g}"))
         for counter in ("bytes_per_cache", "bytes_per_interpreter"):
             if counter in entry:
                 benchmark[counter] = round(entry[counter], 1)
