@@ -15,27 +15,36 @@ namespace cpython {
 
 namespace internal {
 
-std::atomic<Record*> g_only{nullptr};
-
 namespace {
 
 // Of this runtime, those that got a record or were announced. It never goes
 // down: an interpreter's last objects look things up when all that could be
 // counted of it is gone.
-int g_interpreters = 0;  // under the RegistryLock
+int g_interpreters = 0;    // under the RegistryLock
+Record* g_only = nullptr;  // the one that is `only`; under the RegistryLock
+
+void SetOnly(Record* record) noexcept {
+  if (g_only != nullptr) g_only->only.store(false, std::memory_order_relaxed);
+  if (record != nullptr) record->only.store(true, std::memory_order_relaxed);
+  g_only = record;
+}
 
 }  // namespace
 
 void CountInterpreter() noexcept {
   multislot::internal::RegistryLock lock;
-  ++g_interpreters;
-  if (g_interpreters > 1) g_only.store(nullptr, std::memory_order_relaxed);
+  if (++g_interpreters > 1) SetOnly(nullptr);
 }
 
 void ForgetInterpreters() noexcept {
   multislot::internal::RegistryLock lock;
   g_interpreters = 0;
-  g_only.store(nullptr, std::memory_order_relaxed);
+  SetOnly(nullptr);
+}
+
+const Record* Only() noexcept {
+  multislot::internal::RegistryLock lock;
+  return g_only;
 }
 
 }  // namespace internal
@@ -84,8 +93,7 @@ void AskIfSeveral::Register() noexcept {
   // From here on new ones are announced; before, there must have come none.
   if (!Hears() || !IsTheOnlyOne(state)) return;
   multislot::internal::RegistryLock lock;
-  if (internal::g_interpreters != 1) return;
-  internal::g_only.store(record, std::memory_order_relaxed);
+  if (internal::g_interpreters == 1) internal::SetOnly(record);
 }
 
 #endif

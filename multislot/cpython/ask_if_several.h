@@ -15,17 +15,14 @@ namespace cpython {
 
 namespace internal {
 
-// The record of the only interpreter of this process, as long as that is
-// certain; else null. Written under the RegistryLock. Relaxed everywhere: it is
-// compared with the record that the thread found itself, and null is stored
-// before another interpreter has a thread that could look.
-extern std::atomic<Record*> g_only;
-
 // An interpreter has got its record: the only one so far, or one too many.
 void CountInterpreter() noexcept;
 
 // The runtime has ended, and all interpreters with it.
 void ForgetInterpreters() noexcept;
+
+// The record that is `only`, or null.
+const Record* Only() noexcept;
 
 }  // namespace internal
 
@@ -43,13 +40,13 @@ void ForgetInterpreters() noexcept;
 // That there is another is known from CPython, which announces each new
 // interpreter to audit hooks, and from the first lookup that misses in it.
 //
-// Precondition: in an interpreter that was announced to nobody, Register() comes
-// before the first lookup; importing the module sees to that. Such is one that
-// a thread makes that is attached to no interpreter (possible from CPython 3.12
-// on), or that is being made while another thread registers first. Otherwise a
-// thread that has looked things up in the first interpreter hits that one's
-// objects in the other too; in a debug build that is an assertion. So is a
-// lookup of a thread that is attached to none, which can hit as well.
+// Precondition: in an interpreter that was announced to nobody, Register()
+// comes before the first lookup; importing the module sees to that. Such is one
+// that a thread makes that is attached to no interpreter (possible from
+// CPython 3.12 on), or that is being made while another thread registers first.
+// Otherwise a thread that has looked things up in the first interpreter hits
+// that one's objects in the other too; in a debug build that is an assertion.
+// So is a lookup of a thread that is attached to none, which can hit as well.
 //
 // The price is an audit hook for each extension that registers. CPython calls
 // it on each audited event of the process (opening a file, importing a module).
@@ -64,8 +61,7 @@ struct AskIfSeveral {
   static Interpreter* Find() noexcept {
     internal::Record* record = internal::t_record;
     if (ABSL_PREDICT_TRUE(record != nullptr &&
-                          record == internal::g_only.load(
-                                        std::memory_order_relaxed))) {
+                          record->only.load(std::memory_order_relaxed))) {
       ABSL_ASSERT(CurrentInterpreter() == &record->interpreter &&
                   "not the only interpreter's thread");
       return &record->interpreter;

@@ -91,7 +91,8 @@ Record* NewRecord() noexcept {
   if (record == nullptr) {
     void* memory = ::operator new(sizeof(Record), std::nothrow);
     if (memory == nullptr) return nullptr;
-    record = new (memory) Record{{nullptr}, Interpreter(), nullptr, nullptr};
+    record = new (memory)
+        Record{{nullptr}, Interpreter(), {false}, nullptr, nullptr};
     record->state.store(Nobody(record), std::memory_order_relaxed);
     return record;
   }

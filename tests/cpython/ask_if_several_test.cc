@@ -29,11 +29,11 @@ PyObject* Make() {
 // Whether a lookup finds the current interpreter's own object.
 bool IsRight(const Cache& cache) {
   PyObject* object = cache.get_or_create(Make);
-  return object != nullptr && PyCapsule_GetPointer(object, nullptr) ==
-                                  PyInterpreterState_Get();
+  return object != nullptr &&
+         PyCapsule_GetPointer(object, nullptr) == PyInterpreterState_Get();
 }
 
-bool Asks() { return internal::g_only.load() == nullptr; }
+bool Asks() { return internal::Only() == nullptr; }
 
 TEST(AskIfSeveralTest, AsksUntilSomebodyRegisters) {
   Runtime runtime;
