@@ -2,11 +2,12 @@
 
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
 
-# How a program is run by `bazel run`, and by //benchmarks:report.
-MEASURE_ARGS = [
+# How a program is run by `bazel run`; report/measure.py does it alike.
+_MEASURE_ARGS = [
     "--benchmark_enable_random_interleaving",
     "--benchmark_min_time=0.004",
     "--benchmark_repetitions=51",
+    "--benchmark_report_aggregates_only",
 ]
 
 # Where a loop or function happens to lie moves figures of a nanosecond by a
@@ -16,15 +17,13 @@ ALIGNED_COPTS = [
     "-falign-loops=64",
 ]
 
-def benchmark_program(name, srcs, deps, smoke_args = [], args = MEASURE_ARGS, **kwargs):
-    """A cc_binary, and a cc_test, NAME_smoke_test, that runs it as briefly as can be.
+def benchmark_program(name, srcs, deps, **kwargs):
+    """A cc_binary, and a cc_test, smoke_test_NAME, that runs it as briefly as can be.
 
     Args:
       name: of the cc_binary.
       srcs: of the cc_binary.
       deps: of the cc_binary.
-      smoke_args: what the test runs it with besides.
-      args: what `bazel run` runs it with, but for the aggregates.
       **kwargs: as of cc_library.
     """
     cc_library(
@@ -39,12 +38,14 @@ def benchmark_program(name, srcs, deps, smoke_args = [], args = MEASURE_ARGS, **
     cc_binary(
         name = name,
         testonly = True,
-        args = args + ["--benchmark_report_aggregates_only"],
+        args = _MEASURE_ARGS,
         deps = [":" + name + "_lib"],
     )
     cc_test(
-        name = name + "_smoke_test",
+        name = "smoke_test_" + name,
         size = "small",
-        args = ["--benchmark_min_time=0.000001"] + smoke_args,
+        args = ["--benchmark_min_time=0.000001"],
+        # Under a sanitizer nothing would be seen that tests do not show.
+        tags = ["no_sanitizer"],
         deps = [":" + name + "_lib"],
     )

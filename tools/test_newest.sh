@@ -6,6 +6,10 @@
 #
 #   tools/test_newest.sh [FOLDER]      where Debian sid is, or is to be put;
 #                                      default ~/.cache/multislot/sid
+#   tools/test_newest.sh --measure FILE [FOLDER]
+#                                      runs no tests but the adapter's
+#                                      benchmarks, and writes their results
+#                                      there: docs/benchmarks/newest.json
 #
 # As root, where debootstrap and chroot work. Ends with status 3 if sid could
 # not be set up, so that nothing was tested.
@@ -13,6 +17,11 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+measure=
+if [ "${1:-}" = --measure ]; then
+  measure=$2
+  shift 2
+fi
 root=${1:-${MULTISLOT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/multislot}/sid}
 log=$(mktemp)
 trap 'umount "$root/proc" 2>/dev/null; rm -f "$log"' EXIT
@@ -158,8 +167,16 @@ bazel --version
 g++ --version | head -n 1
 clang --version | head -n 1
 
+if [ "${1:-}" = --measure ]; then
+  try "benchmarks" bazel run --color=no --curses=no --noshow_progress $workspace \
+    --copt=-Wno-error=deprecated-declarations //benchmarks:report -- \
+    --only=adapter_hit --measure_only=/results.json
+  bazel shutdown
+  exit $bad
+fi
+
 try "WORKSPACE, g++" $bazel_test $strict $workspace //tests/c10/... //tests/multislot/... \
-  //tests/linking/... //tests/cpython/... //examples/...
+  //tests/linking/... //tests/cpython/... //examples/... //benchmarks/...
 try "consumers, WORKSPACE" env BAZEL=bazel tools/test_consumers.sh $strict $workspace
 
 fill_registry $bzlmod $ours
@@ -173,4 +190,9 @@ bazel shutdown
 (cd examples/consumer && bazel shutdown)
 exit $bad
 TEST
-chroot "$root" bash /test.sh
+if [ -n "$measure" ]; then
+  chroot "$root" env COMMIT="$(git rev-parse --short=12 HEAD)" bash /test.sh --measure &&
+    cp "$root/results.json" "$measure"
+else
+  chroot "$root" bash /test.sh
+fi

@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
 #
-# Runs report.py, which see, with a python3 that has matplotlib.
+# Runs report.py, which see, with a python3 that has matplotlib; any will do for
+# --measure_only.
 
 set -euo pipefail
 
 has_matplotlib() { "$1" -c 'import matplotlib' 2>/dev/null; }
+
+case " $*" in
+  *" --measure_only"*) exec python3 benchmarks/report/report.py "$@" ;;
+esac
 
 python=
 for candidate in python3 /usr/bin/python3; do
@@ -22,4 +27,4 @@ if [ -z "$python" ]; then
   echo "report: no python3 that has matplotlib (Debian: apt-get install python3-matplotlib)" >&2
   exit 2
 fi
-exec "$python" benchmarks/report.py "$@"
+exec "$python" benchmarks/report/report.py "$@"

@@ -1,0 +1,83 @@
+"""What the project wants to reach, against what was measured."""
+
+from results import PLACES, SLOTS
+
+
+def goals(results, newest):
+    """Rows of (goal, what was measured, whether it was met)."""
+    rows = []
+
+    def add(goal, value, met):
+        rows.append((goal, value, {True: "met", False: "**not met**", None: "not measured"}[met]))
+
+    for way in ("getter", "inlined"):
+        single = results.series("core_hit", f"{way}/single/0").fastest
+        worst = max(results.slowest_position(way, f"fixed_{n}").fastest / single for n in SLOTS[1:])
+        add(f"core hit, {way}: FixedSlots<2…64>, any position, ≤ 1.05 × SingleSlot", f"≤ {worst:.2f}", worst <= 1.05)
+    spreads = []
+    for n in SLOTS[1:]:
+        times = [series.fastest for series in results.positions("getter", f"fixed_{n}")]
+        spreads.append(max(times) / min(times))
+    add("core hit, slowest position / fastest ≤ 1.10", f"≤ {max(spreads):.2f}", max(spreads) <= 1.10)
+    one = results.series("core_hit", "getter/fixed_1/0").fastest / results.series("core_hit", "getter/single/0").fastest
+    add("core hit, getter: FixedSlots<1> = SingleSlot", f"{one:.2f}", one <= 1.05)
+    for source in filter(None, (results, newest)):
+        for program in source.programs("adapter_hit"):
+            over = [
+                source.series(program, f"get_or_create/{place}").fastest
+                - source.series(program, f"floor/{place}").fastest
+                for place in PLACES
+            ]
+            add(
+                f"adapter hit ≤ floor + 2 ns, CPython {source.python(program)}",
+                f"≤ floor + {max(over):.1f} ns",
+                max(over) <= 2,
+            )
+    pybind = None
+    for program in newest.programs("adapter_hit") if newest else []:
+        if not newest.entry(program, "pybind11_call_once/main"):
+            continue
+        pybind = program
+        version = f"CPython {newest.python(program)}, pybind11 {newest.context(program)['pybind11']}"
+        times = min(
+            newest.series(program, f"pybind11_call_once/{place}").fastest
+            / newest.series(program, f"get_or_create/{place}").fastest
+            for place in ("main_of_8", "last_of_8")
+        )
+        add(f"adapter hit, sub-interpreters alive: 100 × faster than pybind11 ({version})", f"{times:.0f} ×", times >= 100)
+        alone = (
+            newest.series(program, "get_or_create_if_several/main").fastest
+            / newest.series(program, "pybind11_call_once/main").fastest
+        )
+        add(f"adapter hit, alone, AskIfSeveral ≤ pybind11's ({version})", f"{alone:.2f} ×", alone <= 1)
+    if pybind is None:
+        add("adapter hit against pybind11 3", "", None)
+    cores = results.data["cores"]
+    for program, name in [("core_scaling", "fixed_8")] + [
+        (program, "get_or_create") for program in results.programs("adapter_scaling")
+    ]:
+        one = results.series(program, f"threads/{name}/threads:1")
+        all_cores = results.series(program, f"threads/{name}/threads:{cores}")
+        if cores == 1 or all_cores is None:
+            add("threads of different interpreters: rate of each unchanged", "", None)
+            continue
+        ratio = all_cores.median / one.median
+        python = results.context(program).get("python")
+        add(
+            f"a thread's hits, {cores} threads of as many interpreters against 1"
+            + (f", CPython {python}" if python else ", core"),
+            f"{ratio:.2f} × the time (medians)",
+            ratio <= 1.10,
+        )
+    accessor = results.series("core_miss", "accessor").fastest
+    for what, names in {
+        "miss": [f"miss/fixed_{n}" for n in SLOTS],
+        "fill": [f"fill/fixed_{n}" for n in SLOTS],
+        "overflow, 1 to 8 slots": [f"overflow/fixed_{n}" for n in SLOTS if n <= 8],
+        "overflow, 16 to 64 slots": [f"overflow/fixed_{n}" for n in SLOTS if n > 8],
+    }.items():
+        over = max(results.series("core_miss", name).fastest for name in names) - accessor
+        add(f"{what} ≤ 25 ns over the bare accessor", f"≤ {over:.1f} ns", over <= 25)
+    sizes = all(abs(results.entry("core_memory", f"cache/fixed_{n}/1")["bytes_per_cache"] - 16 * n) < 1 for n in SLOTS)
+    add("FixedSlots<N> takes 16 · N bytes", "yes" if sizes else "no", sizes)
+    return rows

@@ -1,0 +1,84 @@
+"""What was measured, and what it is called."""
+
+import json
+import re
+import statistics
+
+
+class Series:
+    """The repetitions of one benchmark, in ns."""
+
+    def __init__(self, times):
+        self.fastest = min(times)
+        self.median = statistics.median(times)
+        quartiles = statistics.quantiles(times, n=4) if len(times) > 1 else [times[0]] * 3
+        self.first_quartile, self.third_quartile = quartiles[0], quartiles[2]
+
+    def ratio(self, other):
+        """Of the fastest; how far that of the middle halves spreads."""
+        low = self.first_quartile / other.third_quartile
+        high = self.third_quartile / other.first_quartile
+        return f"{self.fastest / other.fastest:.2f} ({low:.2f} to {high:.2f})"
+
+
+class Results:
+    def __init__(self, path):
+        with open(path, encoding="utf-8") as file:
+            self.data = json.load(file)
+
+    def programs(self, prefix):
+        return [name for name in self.data["programs"] if name.startswith(prefix)]
+
+    def names(self, program, pattern):
+        return [name for name in self.data["programs"][program]["benchmarks"] if re.fullmatch(pattern, name)]
+
+    def context(self, program):
+        return self.data["programs"][program]["context"]
+
+    def entry(self, program, name):
+        return self.data["programs"][program]["benchmarks"].get(name)
+
+    def series(self, program, name):
+        entry = self.entry(program, name)
+        return Series(entry["ns"]) if entry else None
+
+    def positions(self, way, cache):
+        """The Series of a cache in core_hit, one for each position."""
+        count = len(self.names("core_hit", f"{way}/{cache}/\\d+"))
+        return [self.series("core_hit", f"{way}/{cache}/{i}") for i in range(count)]
+
+    def slowest_position(self, way, cache):
+        return max(self.positions(way, cache), key=lambda series: series.fastest)
+
+    def python(self, program):
+        return self.context(program)["python"]
+
+
+SLOTS = [1, 2, 4, 8, 16, 32, 64]
+OURS = [f"fixed_{n}" for n in SLOTS]
+# Those that know more than one interpreter, and one that does not.
+RIVALS = ["map_per_interpreter", "thread_local_map", "shared_mutex_map", "mutex_flat_map"]
+NAMES = {
+    "floor": "floor: one atomic load",
+    "single": "SingleSlot",
+    "call_once": "std::call_once, one interpreter only",
+    "map_per_interpreter": "flat_hash_map per interpreter",
+    "thread_local_map": "thread_local unordered_map",
+    "shared_mutex_map": "shared_mutex, unordered_map",
+    "mutex_flat_map": "absl::Mutex, flat_hash_map",
+    **{f"fixed_{n}": f"FixedSlots<{n}>" for n in SLOTS},
+}
+ADAPTER_NAMES = {
+    "floor": "floor: who is current",
+    "get_or_create": "get_or_create",
+    "get_or_create_if_several": "get_or_create, AskIfSeveral",
+    "ptr_or": "ptr_or, interpreter given",
+    "no_slot": "get_or_create without a slot",
+    "module_state": "module state, module given",
+    "module_state_by_type": "module state by type",
+    "id_array": "array by interpreter id",
+    "interpreter_dict": "interpreter's dict",
+    "pybind11_call_once": "pybind11 call_once_and_store",
+    "import": "import and getattr",
+}
+PLACES = {"main": "main, alone", "main_of_8": "main of 8", "last_of_8": "last of 8"}

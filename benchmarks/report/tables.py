@@ -1,0 +1,109 @@
+"""Tables, in Markdown."""
+
+from results import ADAPTER_NAMES, NAMES, OURS, PLACES, RIVALS
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def core_table(results, way):
+    single = results.series("core_hit", f"{way}/single/0")
+    floor = results.series("core_hit", f"{way}/floor/0")
+    rival = min((results.positions(way, name)[0] for name in RIVALS), key=lambda series: series.fastest)
+    rows = []
+    for cache in ["floor", "single", *OURS, *RIVALS, "call_once"]:
+        positions = results.positions(way, cache)
+        times = [series.fastest for series in positions]
+        slowest = results.slowest_position(way, cache)
+        some = [times[0], times[len(times) // 2], times[-1]] if len(times) > 1 else [times[0]]
+        rows.append(
+            [
+                f"`{NAMES[cache]}`" if cache in OURS + ["single"] else NAMES[cache],
+                " / ".join(f"{time:.2f}" for time in some),
+                f"{min(times):.2f} to {max(times):.2f}" if len(times) > 1 else "",
+                f"{slowest.median:.2f}",
+                slowest.ratio(floor),
+                slowest.ratio(single),
+                slowest.ratio(rival),
+            ]
+        )
+    return table(
+        ["", "first / middle / last, ns", "all positions", "median of the slowest", "to floor", "to SingleSlot", "to the best rival"],
+        rows,
+    )
+
+
+def adapter_table(results, program):
+    rows = []
+    for peer, name in ADAPTER_NAMES.items():
+        if not results.names(program, f"{peer}/.*"):
+            continue
+        row = [name]
+        for place in PLACES:
+            series = results.series(program, f"{peer}/{place}")
+            row.append(f"{series.fastest:.2f}" if series else "")
+        in_last = results.series(program, f"{peer}/last_of_8")
+        row.append(in_last.ratio(results.series(program, "floor/last_of_8")))
+        row.append(in_last.ratio(results.series(program, "get_or_create/last_of_8")))
+        rows.append(row)
+    return table(["", *PLACES.values(), "to floor, last of 8", "to get_or_create"], rows)
+
+
+def miss_table(results):
+    columns = ["miss", "overflow", "fill", "fill_last", "reclaim"]
+    rows = []
+    for cache in ["single", *OURS, *RIVALS, "call_once"]:
+        row = [NAMES[cache]]
+        for column in columns:
+            series = results.series("core_miss", f"{column}/{cache}")
+            row.append(f"{series.fastest:.1f}" if series else "")
+        rows.append(row)
+    return table(["ns", "miss", "overflow", "fill", "fill of the last slot", "reclaim"], rows)
+
+
+def scaling_table(results):
+    cores = results.data["cores"]
+    rows = []
+    for program in ["core_scaling", *results.programs("adapter_scaling")]:
+        python = results.context(program).get("python")
+        for name in results.names(program, "threads/.*/threads:1"):
+            cache = name.split("/")[1]
+            one = results.series(program, name)
+            several = results.series(program, f"threads/{cache}/threads:{cores}")
+            label = ADAPTER_NAMES[cache] if python else NAMES[cache]
+            row = [f"CPython {python}: {label}" if python else label]
+            row += [f"{one.fastest:.2f}", f"{several.fastest:.2f}", several.ratio(one)]
+            rows.append(row)
+    return table(["a thread's time, ns", "1 thread", f"{cores} threads", "ratio"], rows)
+
+
+def memory_table(results):
+    counts = [0, 1, 2, 8, 64]
+    rows = []
+    for cache in ["single", *OURS, *RIVALS, "call_once"]:
+        row = [NAMES[cache]]
+        for count in counts:
+            entry = results.entry("core_memory", f"cache/{cache}/{count}")
+            row.append(f"{entry['bytes_per_cache']:.0f}" if entry else "")
+        rows.append(row)
+    return table(["bytes per cache", *(f"{count} interpreters" for count in counts)], rows)
+
+
+def farm_table(results):
+    rows = []
+    for farm in results.data["farm"].values():
+        for policy in farm["policies"]:
+            label = {"none": "no cache", "single": "SingleSlot", "fixed": f"FixedSlots<{policy['slots']}>"}
+            rows.append(
+                [
+                    farm["python"],
+                    label[policy["policy"]],
+                    f"{policy['lookups_per_s']:,.0f}",
+                    f"{policy['ns_per_lookup']:.1f}",
+                    f"{100 * policy['hit_rate']:.1f} %",
+                ]
+            )
+    return table(["CPython", "policy", "lookups/s", "ns per lookup", "hits"], rows)
