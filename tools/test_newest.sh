@@ -192,7 +192,7 @@ exit $bad
 TEST
 if [ -n "$measure" ]; then
   chroot "$root" env COMMIT="$(git rev-parse --short=12 HEAD)" bash /test.sh --measure &&
-    cp "$root/results.json" "$measure"
+    mkdir -p "$(dirname "$measure")" && cp "$root/results.json" "$measure"
 else
   chroot "$root" bash /test.sh
 fi
