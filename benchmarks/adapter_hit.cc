@@ -13,9 +13,11 @@
 //   last_of_8   in the last of those
 //
 // Alone is a run of its own since some things are never again as fast once
-// there was a second interpreter. adapter_peers.h has what is compared. Compare
-// within one run only, and look at the fastest of the repetitions first: what
-// else the machine does can only add to it.
+// there was a second interpreter. adapter_peers.h has what is compared; `audit`
+// is an event for CPython's audit hooks, with the one that AskIfSeveral adds
+// (main) and without (main_of_8, where it would be of no use). Compare within
+// one run only, and look at the fastest of the repetitions first: what else the
+// machine does can only add to it.
 
 #include <Python.h>
 
@@ -64,7 +66,12 @@ void InLast(benchmark::State& state, Peer peer) {
   Run(state, peer);
 }
 
+void Audit(benchmark::State& state) {
+  for (auto _ : state) PySys_Audit("benchmarks.event", nullptr);
+}
+
 void RegisterAll(bool alone) {
+  Register(alone ? "audit/main" : "audit/main_of_8", Audit);
   for (const auto& [name, peer] : kPeers) {
     const auto add = [name = std::string(name), peer = peer](
                          const char* place,
@@ -96,9 +103,10 @@ int main(int argc, char** argv) {
   }
   benchmarks::RegisterAll(alone);
   multislot::cpython::Runtime runtime;
-  multislot::cpython::AskIfSeveral::Register();
   std::vector<std::unique_ptr<multislot::cpython::SubInterpreter>> others;
-  if (!alone) {
+  if (alone) {
+    multislot::cpython::AskIfSeveral::Register();
+  } else {
     others = benchmarks::Seven();
     benchmarks::g_last = others.back().get();
   }

@@ -61,10 +61,7 @@ void PerInterpreter(benchmark::State& state) {
   const auto visit = [](auto peer) {
     using Cache = typename decltype(peer)::Cache;
     for (const std::size_t interpreters : {0, 1, 2, 8, 64}) {
-      if (interpreters > Cache::capacity() &&
-          Cache::capacity() != kInterpreters) {
-        continue;
-      }
+      if (interpreters > peer.limit) continue;
       const std::string name = std::string("cache/") + peer.name + "/" +
                                std::to_string(interpreters);
       benchmark::RegisterBenchmark(name.c_str(), [interpreters](

@@ -31,6 +31,7 @@ namespace benchmarks {
 using multislot::BasicPyHandleCache;
 using multislot::FixedSlots;
 using multislot::Interpreter;
+using multislot::kUnlimited;
 using multislot::SingleSlot;
 
 // Something for a handle to point to; nobody looks inside.
@@ -175,6 +176,7 @@ template <typename CacheType>
 struct Peer {
   using Cache = CacheType;
   const char* name;
+  std::size_t limit = Cache::capacity();  // of interpreters that it remembers
 };
 
 using Single = BasicPyHandleCache<SingleSlot>;
@@ -197,10 +199,10 @@ void ForEachFixed(Visit visit) {
 template <typename Visit>
 void ForEachRival(Visit visit) {
   visit(Peer<CallOnce>{"call_once"});
-  visit(Peer<ThreadLocalMap>{"thread_local_map"});
-  visit(Peer<SharedMutexMap>{"shared_mutex_map"});
-  visit(Peer<MutexFlatMap>{"mutex_flat_map"});
-  visit(Peer<MapPerInterpreter>{"map_per_interpreter"});
+  visit(Peer<ThreadLocalMap>{"thread_local_map", kUnlimited});
+  visit(Peer<SharedMutexMap>{"shared_mutex_map", kUnlimited});
+  visit(Peer<MutexFlatMap>{"mutex_flat_map", kUnlimited});
+  visit(Peer<MapPerInterpreter>{"map_per_interpreter", kUnlimited});
 }
 
 // What is made to look things up with. (Single slots know only its base.)

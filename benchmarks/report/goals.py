@@ -11,9 +11,15 @@ def goals(results, newest):
         rows.append((goal, value, {True: "met", False: "**not met**", None: "not measured"}[met]))
 
     for way in ("getter", "inlined"):
-        single = results.series("core_hit", f"{way}/single/0").fastest
-        worst = max(results.slowest_position(way, f"fixed_{n}").fastest / single for n in SLOTS[1:])
-        add(f"core hit, {way}: FixedSlots<2…64>, any position, ≤ 1.05 × SingleSlot", f"≤ {worst:.2f}", worst <= 1.05)
+        single = results.series("core_hit", f"{way}/single/0")
+        slowest = [results.slowest_position(way, f"fixed_{n}") for n in SLOTS[1:]]
+        worst = max(series.fastest for series in slowest) / single.fastest
+        medians = max(series.median for series in slowest) / single.median
+        add(
+            f"core hit, {way}: FixedSlots<2…64>, any position, ≤ 1.05 × SingleSlot",
+            f"≤ {worst:.2f}; medians ≤ {medians:.2f}",
+            worst <= 1.05,
+        )
     spreads = []
     for n in SLOTS[1:]:
         times = [series.fastest for series in results.positions("getter", f"fixed_{n}")]

@@ -59,7 +59,8 @@ The best rival is the fastest of those that know more than one interpreter.
 ## Adapter hit, in a real CPython
 
 `adapter_hit_pyNN`: a function that returns the current interpreter's object. `AskIfSeveral` is what a
-module can opt into ([ask_if_several.h](../multislot/cpython/ask_if_several.h)).
+module can opt into ([ask_if_several.h](../multislot/cpython/ask_if_several.h)); its price is an audit
+hook: {audit}.
 
 ![Adapter hit](benchmarks/adapter_hit.svg)
 
@@ -138,7 +139,7 @@ def write_report(folder, results, newest):
                 adapter += f"{where(newest)[:-1]}{pybind}; `tools/test_newest.sh` says how.\n\n"
             adapter += tables.adapter_table(source, program) + "\n\n"
     beside = {
-        place: results.series("core_scaling", f"beside_fills/fixed_8/{place}").fastest for place in ("same", "next", "far")
+        place: results.series("core_scaling", f"beside_fills/fixed_8/{place}").median for place in ("same", "next", "far")
     }
     text = REPORT.format(
         where=where(results),
@@ -147,9 +148,15 @@ def write_report(folder, results, newest):
         core_getter=tables.core_table(results, "getter"),
         core_inlined=tables.core_table(results, "inlined"),
         adapter=adapter.strip(),
+        audit="; ".join(
+            f"on CPython {results.python(program)} an audited event takes "
+            f"{results.series(program, 'audit/main').fastest:.0f} ns with it and "
+            f"{results.series(program, 'audit/main_of_8').fastest:.0f} without any"
+            for program in results.programs("adapter_hit")[-1:]
+        ),
         threads=tables.scaling_table(results),
         beside=(
-            "A hit takes {far:.2f} ns while a thread on another core fills and reclaims slots of a cache that is "
+            "Medians: a hit takes {far:.2f} ns while a thread on another core fills and reclaims slots of a cache that is "
             "far away, {next:.2f} ns if it is the next one in an array, {same:.2f} ns if it is the same one."
         ).format(**beside),
         accessor=results.series("core_miss", "accessor").fastest,

@@ -21,13 +21,24 @@ class Series:
         return f"{self.fastest / other.fastest:.2f} ({low:.2f} to {high:.2f})"
 
 
+def by_python(name):
+    """A key to sort by: py39 comes before py310."""
+    found = re.search(r"py3(\d+)", name)
+    return (int(found[1]) if found else 0, name)
+
+
 class Results:
     def __init__(self, path):
         with open(path, encoding="utf-8") as file:
             self.data = json.load(file)
 
     def programs(self, prefix):
-        return [name for name in self.data["programs"] if name.startswith(prefix)]
+        """Those that begin so, the oldest Python first."""
+        names = [name for name in self.data["programs"] if name.startswith(prefix)]
+        return sorted(names, key=by_python)
+
+    def farms(self):
+        return [self.data["farm"][python] for python in sorted(self.data["farm"], key=by_python)]
 
     def names(self, program, pattern):
         return [name for name in self.data["programs"][program]["benchmarks"] if re.fullmatch(pattern, name)]

@@ -69,9 +69,10 @@ def scaling_table(results):
     rows = []
     for program in ["core_scaling", *results.programs("adapter_scaling")]:
         python = results.context(program).get("python")
-        for name in results.names(program, "threads/.*/threads:1"):
-            cache = name.split("/")[1]
-            one = results.series(program, name)
+        for cache in ADAPTER_NAMES if python else NAMES:
+            one = results.series(program, f"threads/{cache}/threads:1")
+            if one is None:
+                continue
             several = results.series(program, f"threads/{cache}/threads:{cores}")
             label = ADAPTER_NAMES[cache] if python else NAMES[cache]
             row = [f"CPython {python}: {label}" if python else label]
@@ -89,12 +90,12 @@ def memory_table(results):
             entry = results.entry("core_memory", f"cache/{cache}/{count}")
             row.append(f"{entry['bytes_per_cache']:.0f}" if entry else "")
         rows.append(row)
-    return table(["bytes per cache", *(f"{count} interpreters" for count in counts)], rows)
+    return table(["bytes per cache", *(f"{count} interpreter" + "s" * (count != 1) for count in counts)], rows)
 
 
 def farm_table(results):
     rows = []
-    for farm in results.data["farm"].values():
+    for farm in results.farms():
         for policy in farm["policies"]:
             label = {"none": "no cache", "single": "SingleSlot", "fixed": f"FixedSlots<{policy['slots']}>"}
             rows.append(
