@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 #
 # Builds and tests the core, which knows no Python, with other compilers: for
-# aarch64 and for 32-bit ARM, where the tests run in qemu-user, and with the
-# oldest g++ and clang that Debian 12 has. What is missing comes with apt-get.
+# aarch64 and for 32-bit ARM, where the tests run in qemu-user, and with the g++ 9
+# and clang 11 of Debian 11. What is missing comes with apt-get.
 #
-#   tools/test_cross.sh [aarch64|arm|gcc11|clang13]...      default: all
+#   tools/test_cross.sh [aarch64|arm|gcc9|clang11]...      default: all
 
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tools/debian_archive.sh
 
 cache=${MULTISLOT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/multislot}/cross
 log=$(mktemp)
@@ -36,8 +37,6 @@ bazel_test() { # bazel_test BAZEL-ARGUMENT...
     --nocache_test_results --symlink_prefix="$cache/link-" "$@" || fail "test $*"
 }
 
-portability=(//c10 //multislot //tests/portability/...)
-
 cross() { # cross ARCHITECTURE TRIPLE MACHINE
   local architecture=$1 triple=$2 machine=$3 tools=$cache/$1 tool
   apt_install "$triple-g++" "g++-$triple"
@@ -60,27 +59,57 @@ cross() { # cross ARCHITECTURE TRIPLE MACHINE
     --run_under="qemu-$architecture -L /usr/$triple" \
     --test_env=GTEST_FILTER=-*.ANullInterpreter:*.AHitWritesNothing \
     --test_timeout=300 \
-    "${portability[@]}" //tests/c10/... //tests/multislot/... //tests/linking/... \
+    //c10 //multislot //tests/portability/... //tests/c10/... //tests/multislot/... //tests/linking/... \
     "${suite[@]}"
   "$tools/readelf" --file-header "$cache/link-bin/tests/conformance/default_test" |
     grep "Machine: *$machine$" || fail "$architecture: not built for $machine"
 }
 
-native() { # native CC PACKAGE STAMP
-  apt_install "$1" "$2"
-  bazel_test --platform_suffix="$1" --repo_env=CC="$1" --action_env=CC="$1" "${portability[@]}"
-  readelf --string-dump=.comment "$cache/link-bin/tests/portability/cxx17_test" |
-    grep -F "$3" || fail "$1: not built by it"
+# Fetches packages of Debian 11, and unpacks them where they disturb nobody.
+fetch_old() { # fetch_old FOLDER
+  [ ! -d "$1" ] || return 0
+  local part=$1.part
+  rm -rf "$part"
+  mkdir -p "$part/entries" "$part/lists/partial" "$part/debs"
+  echo "deb $(debian_archive) bullseye main" >"$part/entries/bullseye.list"
+  local apt=(apt-get -qq -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$part/entries"
+    -o "Dir::State::Lists=$part/lists" -o Dir::State::Status=/dev/null -o "Dir::Cache=$part" -o APT::Sandbox::User=root)
+  "${apt[@]}" update &&
+    (cd "$part/debs" && "${apt[@]}" download g++-9 gcc-9 cpp-9 libgcc-9-dev libstdc++-9-dev libstdc++6 \
+      clang-11 libclang-common-11-dev libclang-cpp11 libllvm11 libffi7 libz3-4 libedit2 libbsd0 libmd0) &&
+    find "$part/debs" -name '*.deb' -exec dpkg-deb --extract {} "$part" \; &&
+    rm -rf "$part"/{debs,lists,entries} && mv "$part" "$1"
 }
 
-[ $# -gt 0 ] || set -- aarch64 arm gcc11 clang13
+# C++17 is what these can; the newer dialects the ordinary compilers test.
+old() { # old NAME STAMP COMMAND...
+  local name=$1 stamp=$2 folder=$cache/debian11
+  if ! fetch_old "$folder" >"$log" 2>&1; then
+    fail "no compilers of Debian 11: $(tail -n 1 "$log")"
+    return
+  fi
+  mkdir -p "$cache/$name"
+  printf '#!/bin/sh\nexec %s "$@"\n' "${*:3}" >"$cache/$name/$name"
+  chmod +x "$cache/$name/$name"
+  bazel_test --platform_suffix="$name" --repo_env=CC="$cache/$name/$name" \
+    //c10 //multislot //tests/c10/... //tests/multislot/... //tests/conformance:default_test \
+    //tests/portability:cxx17_test //tests/portability:cxx17_no_exceptions_test
+  readelf --string-dump=.comment "$cache/link-bin/tests/portability/cxx17_test" |
+    grep -F "$stamp" || fail "$name: not built by it"
+}
+
+[ $# -gt 0 ] || set -- aarch64 arm gcc9 clang11
 for what; do
   echo "cross: $what"
   case $what in
     aarch64) cross aarch64 aarch64-linux-gnu AArch64 ;;
     arm) cross arm arm-linux-gnueabihf ARM ;;
-    gcc11) native gcc-11 g++-11 "GCC: (Debian 11." ;;
-    clang13) native clang-13 clang-13 "clang version 13." ;;
+    gcc9) old gcc9 "GCC: (Debian 9." "$cache/debian11/usr/bin/gcc-9" ;;
+    clang11)
+      old clang11 "clang version 11." env \
+        LD_LIBRARY_PATH="$cache/debian11/usr/lib/x86_64-linux-gnu:$cache/debian11/usr/lib/llvm-11/lib" \
+        "$cache/debian11/usr/lib/llvm-11/bin/clang" --gcc-toolchain="$cache/debian11/usr"
+      ;;
     *) fail "what is '$what'?" ;;
   esac
 done

@@ -16,6 +16,7 @@
 
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tools/debian_archive.sh
 
 measure=
 if [ "${1:-}" = --measure ]; then
@@ -36,9 +37,7 @@ not_run() {
 
 [ "$(id -u)" = 0 ] || not_run "not root"
 if [ ! -e "$root/ready" ]; then
-  # The archive that this machine uses.
-  archive=$(sed -nE 's/^(URIs:|deb) +(\[[^]]*\] +)?(https?:[^ ]+).*/\3/p' \
-    /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1)
+  archive=$(debian_archive)
   [ -n "$archive" ] || not_run "no Debian archive in apt's configuration"
   command -v debootstrap >/dev/null ||
     apt-get -qq install --yes --no-install-recommends debootstrap >"$log" 2>&1 ||
