@@ -3,7 +3,6 @@
 #include <Python.h>
 
 #include <atomic>
-#include <cstring>
 
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/keep_error.h"
@@ -17,34 +16,40 @@ namespace internal {
 
 namespace {
 
-// Of this runtime, those that got a record or were announced. It never goes
-// down: an interpreter's last objects look things up when all that could be
-// counted of it is gone.
-int g_interpreters = 0;    // under the RegistryLock
-Record* g_only = nullptr;  // the one that is `only`; under the RegistryLock
+// Of this runtime, those that got a record, and another if it was heard: at
+// least two if there were several. It never goes down: an interpreter's last
+// objects look things up when all that could be counted of it is gone.
+int g_interpreters = 0;  // under the RegistryLock
 
-void SetOnly(Record* record) noexcept {
-  if (g_only != nullptr) g_only->only.store(false, std::memory_order_relaxed);
-  if (record != nullptr) record->only.store(true, std::memory_order_relaxed);
-  g_only = record;
+// The one that has registered, as long as it may be the only one. Written under
+// the RegistryLock.
+std::atomic<Record*> g_registered{nullptr};
+
+// Under the RegistryLock.
+void Unregister() noexcept {
+  Record* record = g_registered.load(std::memory_order_relaxed);
+  if (record == nullptr) return;
+  record->only.store(false, std::memory_order_relaxed);
+  g_registered.store(nullptr, std::memory_order_relaxed);
 }
 
 }  // namespace
 
 void CountInterpreter() noexcept {
   multislot::internal::RegistryLock lock;
-  if (++g_interpreters > 1) SetOnly(nullptr);
+  if (++g_interpreters > 1) Unregister();
 }
 
 void ForgetInterpreters() noexcept {
   multislot::internal::RegistryLock lock;
   g_interpreters = 0;
-  SetOnly(nullptr);
+  Unregister();
 }
 
-const Record* Only() noexcept {
+bool HasOnly() noexcept {
   multislot::internal::RegistryLock lock;
-  return g_only;
+  const Record* record = g_registered.load(std::memory_order_relaxed);
+  return record != nullptr && record->only.load(std::memory_order_relaxed);
 }
 
 }  // namespace internal
@@ -57,28 +62,32 @@ void AskIfSeveral::Register() noexcept {}
 
 namespace {
 
-constexpr char kProbe[] = "multislot.probe";
 thread_local bool t_heard = false;
 
-int Hear(const char* event, PyObject*, void*) noexcept {
-  if (std::strcmp(event, "cpython.PyInterpreterState_New") == 0) {
+// CPython calls this for each audited event, of whichever interpreter.
+int Hear(const char*, PyObject*, void*) noexcept {
+  t_heard = true;
+  // Pairs with the release store in Register(): whoever finds the record finds
+  // it initialised.
+  const internal::Record* record =
+      internal::g_registered.load(std::memory_order_acquire);
+  if (record != nullptr && record->state.load(std::memory_order_relaxed) !=
+                               internal::CurrentState()) {
     internal::CountInterpreter();
-  } else if (std::strcmp(event, kProbe) == 0) {
-    t_heard = true;
   }
   return 0;
+}
+
+// Whether CPython calls it.
+bool Hears() noexcept {
+  t_heard = false;
+  if (PySys_Audit("multislot.hears", nullptr) != 0) PyErr_Clear();
+  return t_heard;
 }
 
 bool IsTheOnlyOne(PyInterpreterState* state) noexcept {
   return PyInterpreterState_Head() == state &&
          PyInterpreterState_Next(state) == nullptr;
-}
-
-// Whether CPython tells us.
-bool Hears() noexcept {
-  t_heard = false;
-  if (PySys_Audit(kProbe, nullptr) != 0) PyErr_Clear();
-  return t_heard;
 }
 
 }  // namespace
@@ -88,12 +97,20 @@ void AskIfSeveral::Register() noexcept {
   internal::Record* record = internal::CurrentRecord();
   PyInterpreterState* state = internal::CurrentState();
   if (record == nullptr || !IsTheOnlyOne(state)) return;
+  {
+    multislot::internal::RegistryLock lock;
+    if (internal::g_interpreters != 1) return;
+    // Pairs with the acquire load in Hear().
+    internal::g_registered.store(record, std::memory_order_release);
+  }
   // That a hook was added, CPython says even if another hook forbade it.
   if (!Hears() && PySys_AddAuditHook(Hear, nullptr) != 0) PyErr_Clear();
-  // From here on new ones are announced; before, there must have come none.
+  // What comes from here on is heard, and counted; nothing must be there yet.
   if (!Hears() || !IsTheOnlyOne(state)) return;
   multislot::internal::RegistryLock lock;
-  if (internal::g_interpreters == 1) internal::SetOnly(record);
+  if (internal::g_interpreters == 1) {
+    record->only.store(true, std::memory_order_relaxed);
+  }
 }
 
 #endif

@@ -15,14 +15,15 @@ namespace cpython {
 
 namespace internal {
 
-// An interpreter has got its record: the only one so far, or one too many.
+// An interpreter has got its record, or was heard: the only one so far, or one
+// too many.
 void CountInterpreter() noexcept;
 
 // The runtime has ended, and all interpreters with it.
 void ForgetInterpreters() noexcept;
 
-// The record that is `only`, or null.
-const Record* Only() noexcept;
+// Whether there is a record that is `only`.
+bool HasOnly() noexcept;
 
 }  // namespace internal
 
@@ -37,19 +38,14 @@ const Record* Only() noexcept;
 //     return 0;
 //   }
 //
-// That there is another is known from CPython, which announces each new
-// interpreter to audit hooks, and from the first lookup that misses in it.
+// That there is another is known from an audit hook: a new interpreter imports
+// modules before any other code runs in it, and CPython has hooks hear of that.
+// So other interpreters may do what they like, import the module or not. The
+// price is that hook, one for each extension that registers. CPython calls it
+// on each audited event of the process (opening a file, importing a module).
 //
-// Precondition: in an interpreter that was announced to nobody, Register()
-// comes before the first lookup; importing the module sees to that. Such is one
-// that a thread makes that is attached to no interpreter (possible from
-// CPython 3.12 on), or that is being made while another thread registers first.
-// Otherwise a thread that has looked things up in the first interpreter hits
-// that one's objects in the other too; in a debug build that is an assertion.
-// So is a lookup of a thread that is attached to none, which can hit as well.
-//
-// The price is an audit hook for each extension that registers. CPython calls
-// it on each audited event of the process (opening a file, importing a module).
+// A thread that is attached to no interpreter hits like others, if it was
+// attached before; in a debug build that is an assertion.
 struct AskIfSeveral {
   // Declares that the calling thread's interpreter uses this. Until a first
   // call, and where it is not certain that the interpreter is the only one, all

@@ -23,6 +23,7 @@ for _ in range(200):
     for module in (probe_b, probe_a):
         assert module.right_before_init()
         assert module.own() == [me], (module.own(), me)
+        assert module.if_several() == [me], (module.if_several(), me)
         assert module.shared() == [me], (module.shared(), me)
     assert probe_a.own() is not probe_b.own()
     assert probe_b.shared() is before
@@ -36,6 +37,7 @@ class CopiesTest(unittest.TestCase):
 
         main = probe_a.interpreter_id()
         self.assertEqual(probe_a.shared(), [main])
+        self.assertEqual(probe_a.if_several(), [main])
         with interpreters.several(4, own_gil=True) as four:
             for interpreter in four:
                 interpreter.run(IMPORT_B_FIRST)
@@ -46,6 +48,7 @@ class CopiesTest(unittest.TestCase):
             for module in (probe_a, probe_b):
                 self.assertEqual(module.shared(), [main])
                 self.assertEqual(module.own(), [main])
+                self.assertEqual(module.if_several(), [main])
         for module in (probe_a, probe_b):
             self.assertEqual(module.shared(), [main])
             self.assertEqual(module.own(), [main])

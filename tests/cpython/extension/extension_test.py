@@ -11,11 +11,21 @@ import interpreters
 import probe_a
 
 ID_OF_MAIN = probe_a.interpreter_id()
+ASKS_AT_FIRST = probe_a.asks()
 
 GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 # 3.12 and up: os.fork() warns where there are threads.
 warnings.simplefilter("ignore", DeprecationWarning)
+
+
+CHECK_IF_SEVERAL = """
+import sys
+sys.path[:0] = {path!r}
+import probe_a
+for _ in range(3):
+    assert probe_a.if_several() == [probe_a.interpreter_id()], probe_a.if_several()
+""".format(path=sys.path)
 
 
 class ExtensionTest(unittest.TestCase):
@@ -36,6 +46,16 @@ class ExtensionTest(unittest.TestCase):
         self.assertIsNot(probe_a.own, own)
         self.assertIs(probe_a.own(), before)
         self.assertIs(own(), before)
+
+    def test_asks_who_is_current_if_there_are_several(self):
+        self.assertFalse(ASKS_AT_FIRST)
+        self.assertEqual(probe_a.if_several(), [ID_OF_MAIN])
+        with interpreters.several(2, own_gil=True) as two:
+            self.assertTrue(probe_a.asks())
+            self.assertEqual(probe_a.if_several(), [ID_OF_MAIN])
+            interpreters.run_in_each(two, CHECK_IF_SEVERAL)
+        self.assertTrue(probe_a.asks())
+        self.assertEqual(probe_a.if_several(), [ID_OF_MAIN])
 
     # (S27) The child, of which only this thread is left, can fill and hit.
     # Without a GIL it depends on CPython: 3.13's dicts have locks that a thread

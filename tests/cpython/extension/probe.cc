@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/fixed_slots.h"
 
@@ -33,6 +34,17 @@ PyObject* RightBeforeInit(PyObject*, PyObject*) {
 
 PyObject* Own(PyObject*, PyObject*) {
   return New(g_own.get_or_create(probe::MakeList));
+}
+
+PyObject* IfSeveral(PyObject*, PyObject*) {
+  static const multislot::cpython::HandleCache<multislot::FixedSlots<8>,
+                                               multislot::cpython::AskIfSeveral>
+      cache;
+  return New(cache.get_or_create(probe::MakeList));
+}
+
+PyObject* Asks(PyObject*, PyObject*) {
+  return PyBool_FromLong(!multislot::cpython::internal::HasOnly());
 }
 
 PyObject* Shared(PyObject*, PyObject*) { return New(probe::Shared()); }
@@ -67,12 +79,20 @@ PyMethodDef g_methods[] = {
     {"interpreter_id", InterpreterId, METH_NOARGS, nullptr},
     {"right_before_init", RightBeforeInit, METH_NOARGS, nullptr},
     {"own", Own, METH_NOARGS, nullptr},
+    {"if_several", IfSeveral, METH_NOARGS, nullptr},
+    {"asks", Asks, METH_NOARGS, nullptr},
     {"shared", Shared, METH_NOARGS, nullptr},
     {"fill", Fill, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 
+int Exec(PyObject*) {
+  multislot::cpython::AskIfSeveral::Register();
+  return 0;
+}
+
 PyModuleDef_Slot g_slots[] = {
+    {Py_mod_exec, reinterpret_cast<void*>(Exec)},
 #ifdef Py_mod_multiple_interpreters
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif
