@@ -99,7 +99,6 @@ void AskIfSeveral::Register() noexcept {
   if (record == nullptr || !IsTheOnlyOne(state)) return;
   {
     multislot::internal::RegistryLock lock;
-    if (internal::g_interpreters != 1) return;
     // Pairs with the acquire load in Hear().
     internal::g_registered.store(record, std::memory_order_release);
   }

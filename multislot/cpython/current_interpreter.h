@@ -26,9 +26,9 @@ struct Record {
   std::atomic<PyInterpreterState*> state;
   // Made anew for each life.
   Interpreter interpreter;
-  // Whether that is certainly the only interpreter of the process, and CPython
-  // need not be asked: see AskIfSeveral. Relaxed everywhere: it goes false
-  // before another interpreter has a thread that could look.
+  // Whether that is certainly the only interpreter of the process, so that
+  // CPython need not be asked: see AskIfSeveral. Relaxed everywhere: it goes
+  // false before anybody's code runs in another interpreter.
   std::atomic<bool> only;
   // A dict that owns the interpreter's handles: cache number -> object.
   PyObject* owned;
