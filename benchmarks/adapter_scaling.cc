@@ -12,7 +12,6 @@
 #include <cstdlib>
 #include <mutex>
 #include <string>
-#include <thread>
 
 #include "benchmark/benchmark.h"
 #include "benchmarks/adapter_peers.h"
@@ -59,13 +58,12 @@ void Run(benchmark::State& state, Peer peer) {
 }
 
 void RegisterAll() {
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
   for (const auto& [name, peer] : kPeers) {
     // One's key is an object of one interpreter, the other's slot goes to any.
     if (peer == InterpreterDict || peer == NoSlot) continue;
     Register(std::string("threads/") + name,
              [peer = peer](benchmark::State& state) { Run(state, peer); })
-        ->ThreadRange(1, cores)
+        ->ThreadRange(1, kMostThreads)
         ->UseRealTime();
   }
 }

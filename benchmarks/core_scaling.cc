@@ -103,13 +103,12 @@ void BesideFills(benchmark::State& state, std::size_t distance) {
 }
 
 [[maybe_unused]] const bool g_registered = [] {
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
-  const auto visit = [cores](auto peer) {
+  const auto visit = [](auto peer) {
     using Cache = typename decltype(peer)::Cache;
     const std::string name = peer.name;
     if constexpr (Cache::capacity() > 1) {
       Register("threads/" + name, Threads<Cache>)
-          ->ThreadRange(1, cores)
+          ->ThreadRange(1, kMostThreads)
           ->UseRealTime();
     }
     for (const std::size_t count : {1, 100, 1000, 10000, 100000}) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "benchmark/benchmark.h"
@@ -41,6 +42,10 @@ benchmark::internal::Benchmark* Register(const std::string& name,
   return benchmark::RegisterBenchmark(name.c_str(), function)
       ->ComputeStatistics("fastest", Fastest);
 }
+
+// One for each core, but no more than the caches that are measured have slots.
+inline const int kMostThreads =
+    std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 8);
 
 // For benchmarks with several threads, whose time Google Benchmark divides by
 // their number or not, depending on its age: the counter thread_ns is the time

@@ -58,19 +58,18 @@ def goals(results, newest):
         add(f"adapter hit, alone, AskIfSeveral ≤ pybind11's ({version})", f"{alone:.2f} ×", alone <= 1)
     if pybind is None:
         add("adapter hit against pybind11 3", "", None)
-    cores = results.data["cores"]
     for program, name in [("core_scaling", "fixed_8")] + [
         (program, "get_or_create") for program in results.programs("adapter_scaling")
     ]:
         one = results.series(program, f"threads/{name}/threads:1")
-        all_cores = results.series(program, f"threads/{name}/threads:{cores}")
-        if cores == 1 or all_cores is None:
+        threads = results.most_threads(program)
+        if threads == 1:
             add("threads of different interpreters: rate of each unchanged", "", None)
             continue
-        ratio = all_cores.median / one.median
+        ratio = results.series(program, f"threads/{name}/threads:{threads}").median / one.median
         python = results.context(program).get("python")
         add(
-            f"a thread's hits, {cores} threads of as many interpreters against 1"
+            f"a thread's hits, {threads} threads of as many interpreters against 1"
             + (f", CPython {python}" if python else ", core"),
             f"{ratio:.2f} × the time (medians)",
             ratio <= 1.10,

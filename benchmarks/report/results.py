@@ -53,6 +53,9 @@ class Results:
         entry = self.entry(program, name)
         return Series(entry["ns"]) if entry else None
 
+    def most_threads(self, program):
+        return max(int(name.rsplit(":", 1)[1]) for name in self.names(program, "threads/.*"))
+
     def positions(self, way, cache):
         """The Series of a cache in core_hit, one for each position."""
         count = len(self.names("core_hit", f"{way}/{cache}/\\d+"))

@@ -65,7 +65,7 @@ def miss_table(results):
 
 
 def scaling_table(results):
-    cores = results.data["cores"]
+    threads = results.most_threads("core_scaling")
     rows = []
     for program in ["core_scaling", *results.programs("adapter_scaling")]:
         python = results.context(program).get("python")
@@ -73,12 +73,12 @@ def scaling_table(results):
             one = results.series(program, f"threads/{cache}/threads:1")
             if one is None:
                 continue
-            several = results.series(program, f"threads/{cache}/threads:{cores}")
+            several = results.series(program, f"threads/{cache}/threads:{threads}")
             label = ADAPTER_NAMES[cache] if python else NAMES[cache]
             row = [f"CPython {python}: {label}" if python else label]
             row += [f"{one.fastest:.2f}", f"{several.fastest:.2f}", several.ratio(one)]
             rows.append(row)
-    return table(["a thread's time, ns", "1 thread", f"{cores} threads", "ratio"], rows)
+    return table(["a thread's time, ns", "1 thread", f"{threads} threads", "ratio"], rows)
 
 
 def memory_table(results):
