@@ -68,8 +68,8 @@ hook: {audit}.
 
 ## Threads
 
-`core_scaling` and `adapter_scaling_pyNN`: as many threads as there are cores, each in an interpreter of
-its own, with a GIL of its own, on the same caches. The time is each thread's.
+`core_scaling` and `adapter_scaling_pyNN`: as many threads as there are cores, eight at most, each in an
+interpreter of its own, with a GIL of its own, on the same caches. The time is each thread's.
 
 {threads}
 
