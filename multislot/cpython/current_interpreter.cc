@@ -136,6 +136,7 @@ void End(PyObject* capsule) {
     t_ended = Ended::Now(state);
     record->state.store(Nobody(record), std::memory_order_relaxed);
   }
+  record->only.store(false, std::memory_order_relaxed);
   record->interpreter.retire();
   // Runs code of others, which finds the interpreter ended.
   Py_CLEAR(record->owned);

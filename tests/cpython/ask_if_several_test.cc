@@ -224,6 +224,33 @@ TEST(AskIfSeveralTest, AsksOnceThereIsAnUnannouncedOne) {
 
 #endif  // PY_VERSION_HEX >= 0x030C0000
 
+// An object that looks something up as it dies.
+Cache g_cache;
+int g_right_while_dying;
+PyObject* MakeOneThatLooksUp() {
+  return PyCapsule_New(&g_cache, nullptr, [](PyObject*) {
+    if (IsRight(g_cache)) ++g_right_while_dying;
+  });
+}
+
+TEST(AskIfSeveralTest, LookupsWhileTheOnlyInterpreterEnds) {
+  for (int life = 1; life <= 3; ++life) {
+    g_right_while_dying = 0;
+    Cache one;
+    Cache two;
+    {
+      Runtime runtime;
+      AskIfSeveral::Register();
+      one.get_or_create(MakeOneThatLooksUp);  // before the other's object,
+      EXPECT_TRUE(IsRight(g_cache));
+      two.get_or_create(MakeOneThatLooksUp);  // and after it
+      EXPECT_FALSE(Asks());
+    }
+    EXPECT_EQ(g_right_while_dying, 2);
+    EXPECT_TRUE(Asks());
+  }
+}
+
 TEST(AskIfSeveralDeathTest, WithoutThreadState) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   Runtime runtime;
