@@ -6,6 +6,9 @@
 //                  things up in one cache. See thread_ns: the same for any
 //                  number of threads that do not slow one another down, as long
 //                  as each has a core.
+//   threads_apart  the same, each thread in a cache of its own: what slows
+//   these
+//                  down is the machine
 //   interpreters   one thread looks a cache's interpreters up in turn
 //   caches         one thread looks one interpreter up in so many caches, in
 //                  random order: from a few on they leave the processor's
@@ -42,12 +45,23 @@ PyObject* LookUp(const Cache& cache, InterpreterOf<Cache>* interpreter) {
 }
 
 template <typename Cache>
+void LookUpInThread(benchmark::State& state, const Cache& cache) {
+  InterpreterOf<Cache> interpreter;
+  cache.ptr_or(&interpreter, Handle);
+  EachThread(state,
+             [&] { Opaque(LookUp(*Opaque(&cache), Opaque(&interpreter))); });
+}
+
+template <typename Cache>
 void Threads(benchmark::State& state) {
   static const Cache* cache = new Cache;
-  InterpreterOf<Cache> interpreter;
-  cache->ptr_or(&interpreter, Handle);
-  EachThread(state,
-             [&] { Opaque(LookUp(*Opaque(cache), Opaque(&interpreter))); });
+  LookUpInThread(state, *cache);
+}
+
+template <typename Cache>
+void ThreadsApart(benchmark::State& state) {
+  const auto cache = std::make_unique<Cache>();
+  LookUpInThread(state, *cache);
 }
 
 template <typename Cache>
@@ -120,6 +134,9 @@ void BesideFills(benchmark::State& state, std::size_t distance) {
   visit(Peer<Single>{"single"});
   visit(Peer<Fixed<8>>{"fixed_8"});
   ForEachRival(visit);
+  Register("threads_apart/fixed_8", ThreadsApart<Fixed<8>>)
+      ->ThreadRange(1, kMostThreads)
+      ->UseRealTime();
   for (const std::size_t count : {1, 2, 4, 8, 16, 32, 64}) {
     Register("interpreters/fixed_64/" + std::to_string(count),
              [count](benchmark::State& state) {

@@ -104,7 +104,7 @@ includes the first lookups, and what the threads wait for each other's GIL where
 """
 
 GAPS = """\
-Where a goal is not met:
+What stands in the way where a goal is not met:
 
 - Inlined in a loop a hit of `FixedSlots` costs more than one of `SingleSlot`, which compares its tag
   with an address that is at hand: `FixedSlots` loads the tag from the interpreter, finds the slot, and
