@@ -162,7 +162,7 @@ def plot_memory(results, folder):
 def plot_all(results, newest, folder):
     plot_core_hit(results, folder)
     programs = results.programs("adapter_hit")
-    panels = [(results, program) for program in sorted({programs[0], programs[-1]})]
+    panels = [(results, program) for program in dict.fromkeys([programs[0], programs[-1]])]  # oldest, newest
     if newest:
         panels.append((newest, newest.programs("adapter_hit")[0]))
     plot_adapter_hit(panels, folder)
