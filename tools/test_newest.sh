@@ -102,7 +102,7 @@ try() { # try WHAT COMMAND...
   shift
   "$@" || { echo "newest: FAILED: $*"; bad=1; }
 }
-bazel_test="bazel test --color=no --curses=no --noshow_progress --keep_going --config=quick
+bazel_test="bazel test --color=no --curses=no --noshow_progress --keep_going --config=quick --nocache_test_results
   --copt=-Wno-error=deprecated-declarations"  # what newer dependencies deprecate
 
 # What Bazel 8 and 9 made the default or removed. Missing are, for what is not
