@@ -128,17 +128,16 @@ def plot_scaling(results, folder):
     plain_ticks(axes[0][1], interpreters)
     axes[0][1].set_ylim(0.3, 10)
     axes[0][1].legend(fontsize=8, frameon=False, loc="upper left")
-    slots = SLOTS
     plot_lines(
         axes[0][2],
         [
-            (what, slots, [results.series("core_miss", f"{name}/fixed_{n}").fastest for n in slots])
-            for what, name in {"overflow": "overflow", "fill": "fill", "reclaim": "reclaim", "miss": "miss"}.items()
+            (what, SLOTS, [results.series("core_miss", f"{what}/fixed_{n}").fastest for n in SLOTS])
+            for what in ("overflow", "fill", "reclaim", "miss")
         ],
         "FixedSlots<N> without a hit",
         "slots, log scale",
     )
-    plain_ticks(axes[0][2], slots)
+    plain_ticks(axes[0][2], SLOTS)
     axes[0][2].legend(fontsize=8, frameon=False, loc="upper left")
     save(figure, folder, "scaling")
 

@@ -70,7 +70,7 @@ class Results:
 
 SLOTS = [1, 2, 4, 8, 16, 32, 64]
 OURS = [f"fixed_{n}" for n in SLOTS]
-# Those that know more than one interpreter, and one that does not.
+# Those that know more than one interpreter.
 RIVALS = ["map_per_interpreter", "thread_local_map", "shared_mutex_map", "mutex_flat_map"]
 NAMES = {
     "floor": "floor: one atomic load",

@@ -25,7 +25,8 @@ int g_interpreters = 0;  // under the RegistryLock
 // the RegistryLock.
 std::atomic<Record*> g_registered{nullptr};
 
-// Under the RegistryLock.
+// Under the RegistryLock, which orders the relaxed accesses; a null that Hear()
+// loads tells it nothing.
 void Unregister() noexcept {
   Record* record = g_registered.load(std::memory_order_relaxed);
   if (record == nullptr) return;

@@ -51,9 +51,11 @@ struct AskIfSeveral {
   // call, and where it is not certain that the interpreter is the only one, all
   // lookups ask CPython: where another audit hook forbids ours, say, or under
   // the limited API. Sets no Python error and leaves one that is set alone.
-  // Further calls do no harm.
+  // Further calls do no harm. Any attached thread, at any time; takes a lock.
   static void Register() noexcept;
 
+  // The CurrentInterpreter(), which see. Any thread, at any time; constant
+  // time, and no lock, call or write while there is one interpreter.
   static Interpreter* Find() noexcept {
     internal::Record* record = internal::t_record;
     if (ABSL_PREDICT_TRUE(record != nullptr &&

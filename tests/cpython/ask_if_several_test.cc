@@ -1,6 +1,6 @@
-// AskIfSeveral: when it asks CPython and when not, and what becomes of lookups
-// where its precondition does not hold. handle_cache_test, which is built with
-// it too, has what it shares with AskAlways.
+// AskIfSeveral: when it asks CPython and when not, and that lookups are right
+// however another interpreter comes about. handle_cache_test, which is built
+// with it too, has what it shares with AskAlways.
 
 #include "multislot/cpython/ask_if_several.h"
 
