@@ -98,7 +98,7 @@ void* GetOrCreateIfSeveral(const Module&) {
 
 void* PtrOr(const Module& module) {
   static const HandleCache<FixedSlots<8>> cache;
-  return cache.ptr_or(module.interpreter(), Make);
+  return cache.get_or_create(module.interpreter(), Make);
 }
 
 void* NoSlot(const Module&) {

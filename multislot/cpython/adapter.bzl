@@ -12,25 +12,32 @@ def cpython_adapter(name, python, limited_api = None, **kwargs):
         on it: "0x030a0000" or higher. A lookup then costs a call into CPython.
       **kwargs: as of cc_library: visibility, testonly.
     """
+    defines = ["Py_LIMITED_API=" + limited_api] if limited_api else []
+
+    # What does not fit this Python, and says so instead of linking.
+    cc_library(
+        name = name + "_wrong_python",
+        srcs = [
+            Label("//multislot/cpython:python_abi"),
+            Label("//multislot/cpython:wrong_python"),
+        ],
+        defines = defines,
+        linkstatic = True,
+        deps = [python],
+        testonly = kwargs.get("testonly"),
+    )
     cc_library(
         name = name,
-        srcs = [
-            "//multislot/cpython:ask_if_several.cc",
-            "//multislot/cpython:current_interpreter.cc",
-            "//multislot/cpython:keep_error.h",
-            "//multislot/cpython:multislot.cc",
-        ],
+        srcs = [Label("//multislot/cpython:srcs")],
         hdrs = [
-            "//multislot/cpython:ask_if_several.h",
-            "//multislot/cpython:current_interpreter.h",
-            "//multislot/cpython:handle_cache.h",
-            "//multislot/cpython:import_attr.h",
-            "//multislot/cpython:multislot.h",
+            Label("//multislot/cpython:hdrs"),
+            Label("//multislot/cpython:python_abi"),
         ],
-        defines = ["Py_LIMITED_API=" + limited_api] if limited_api else [],
+        defines = defines,
         deps = [
-            "//multislot",
-            "@com_google_absl//absl/base:core_headers",
+            ":%s_wrong_python" % name,
+            Label("//multislot"),
+            Label("@com_google_absl//absl/base:core_headers"),
             python,
         ],
         **kwargs

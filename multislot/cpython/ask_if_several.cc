@@ -3,117 +3,125 @@
 #include <Python.h>
 
 #include <atomic>
+#include <cstdint>
+#include <cstring>
 
-#include "multislot/cpython/current_interpreter.h"
-#include "multislot/cpython/keep_error.h"
+#include "multislot/cpython/internal/keep_error.h"
+#include "multislot/cpython/internal/python_abi.h"
+#include "multislot/cpython/internal/record_life.h"
+#include "multislot/cpython/internal/records.h"
 #include "multislot/internal/registry.h"
-#include "multislot/interpreter.h"
 
 namespace multislot {
 namespace cpython {
+inline namespace MULTISLOT_PYTHON_ABI {
 
-namespace internal {
+#if MULTISLOT_PYTHON_LIMITED
 
-namespace {
-
-// Of this runtime, those that got a record, and another if it was heard: at
-// least two if there were several. It never goes down: an interpreter's last
-// objects look things up when all that could be counted of it is gone.
-int g_interpreters = 0;  // under the RegistryLock
-
-// The one that has registered, as long as it may be the only one. Written under
-// the RegistryLock.
-std::atomic<Record*> g_registered{nullptr};
-
-// Under the RegistryLock, which orders the relaxed accesses; a null that Hear()
-// loads tells it nothing.
-void Unregister() noexcept {
-  Record* record = g_registered.load(std::memory_order_relaxed);
-  if (record == nullptr) return;
-  record->only.store(false, std::memory_order_relaxed);
-  g_registered.store(nullptr, std::memory_order_relaxed);
-}
-
-}  // namespace
-
-void CountInterpreter() noexcept {
-  multislot::internal::RegistryLock lock;
-  if (++g_interpreters > 1) Unregister();
-}
-
-void ForgetInterpreters() noexcept {
-  multislot::internal::RegistryLock lock;
-  g_interpreters = 0;
-  Unregister();
-}
-
-bool HasOnly() noexcept {
-  multislot::internal::RegistryLock lock;
-  const Record* record = g_registered.load(std::memory_order_relaxed);
-  return record != nullptr && record->only.load(std::memory_order_relaxed);
-}
-
-}  // namespace internal
-
-#if defined(Py_LIMITED_API)
-
-void AskIfSeveral::Register() noexcept {}
+void AskIfSeveral::Register() {}
 
 #else
 
+namespace internal {
+
+// An event that asks whether the hook is called: of two events of this name,
+// ours is the one at this address. Its argument is the address of a bool.
+inline constexpr char kAreYouThere[] = "multislot.are_you_there";
+
 namespace {
 
-thread_local bool t_heard = false;
+using multislot::internal::RegistryLock;
 
-// CPython calls this for each audited event, of whichever interpreter.
-int Hear(const char*, PyObject*, void*) noexcept {
-  t_heard = true;
-  // Pairs with the release store in Register(): whoever finds the record finds
-  // it initialised.
-  const internal::Record* record =
-      internal::g_registered.load(std::memory_order_acquire);
-  if (record != nullptr && record->state.load(std::memory_order_relaxed) !=
-                               internal::CurrentState()) {
-    internal::CountInterpreter();
+bool IsOf(const Record* record, PyInterpreterState* state) noexcept {
+  // Relaxed: whoever asks is attached to one of the two.
+  return (record->address.load(std::memory_order_relaxed) & ~kUnproven) ==
+         reinterpret_cast<std::uintptr_t>(state);
+}
+
+// There is another interpreter, or soon will be. Relaxed stores: they come
+// before any other code of that interpreter.
+void NotAlone() noexcept {
+  RegistryLock lock;
+  g_records.watched.store(nullptr, std::memory_order_relaxed);
+  g_records.only.store(nullptr, std::memory_order_relaxed);
+}
+
+// CPython calls it for each audited event, of whichever interpreter.
+int Hear(const char* event, PyObject* arguments, void*) {
+  if (event == kAreYouThere) {
+    *static_cast<bool*>(PyLong_AsVoidPtr(PyTuple_GetItem(arguments, 0))) = true;
+    return 0;
+  }
+  const Record* watched =
+      g_records.watched.load(std::memory_order_acquire);  // (8)
+  if (watched != nullptr &&
+      (!IsOf(watched, CurrentState()) ||
+       std::strcmp(event, "cpython.PyInterpreterState_New") == 0)) {
+    NotAlone();
   }
   return 0;
 }
 
-// Whether CPython calls it.
-bool Hears() noexcept {
-  t_heard = false;
-  if (PySys_Audit("multislot.hears", nullptr) != 0) PyErr_Clear();
-  return t_heard;
+// Whether the hook is called; not if another one vetoes the event before that.
+bool Hears() {
+  bool heard = false;
+  if (PySys_Audit(kAreYouThere, "n", reinterpret_cast<Py_ssize_t>(&heard)) !=
+      0) {
+    PyErr_Clear();
+  }
+  return heard;
 }
 
-bool IsTheOnlyOne(PyInterpreterState* state) noexcept {
+// A hook that is not called may be there all the same, behind one that vetoes.
+// So there is one try for each life of a record.
+void AddHook(Record* record) {
+  {
+    RegistryLock lock;
+    if (record->hook_tried) return;
+    record->hook_tried = true;
+  }
+  if (PySys_AddAuditHook(Hear, nullptr) != 0) PyErr_Clear();
+}
+
+// CPython lists interpreters from their making to when no thread can be
+// attached to them any more.
+bool IsTheOnlyOne(PyInterpreterState* state) {
   return PyInterpreterState_Head() == state &&
          PyInterpreterState_Next(state) == nullptr;
 }
 
-}  // namespace
-
-void AskIfSeveral::Register() noexcept {
-  internal::KeepError keep_error;
-  internal::Record* record = internal::CurrentRecord();
-  PyInterpreterState* state = internal::CurrentState();
-  if (record == nullptr || !IsTheOnlyOne(state)) return;
+void RegisterCurrent() {
+  PyInterpreterState* state = CurrentState();
+  Record* record = CurrentRecord();
+  if (record == nullptr || record != FindInPlace(state, 0)) return;
   {
-    multislot::internal::RegistryLock lock;
-    // Pairs with the acquire load in Hear().
-    internal::g_registered.store(record, std::memory_order_release);
+    RegistryLock lock;
+    g_records.watched.store(record, std::memory_order_release);  // (7)
   }
-  // That a hook was added, CPython says even if another hook forbade it.
-  if (!Hears() && PySys_AddAuditHook(Hear, nullptr) != 0) PyErr_Clear();
-  // What comes from here on is heard, and counted; nothing must be there yet.
-  if (!Hears() || !IsTheOnlyOne(state)) return;
-  multislot::internal::RegistryLock lock;
-  if (internal::g_interpreters == 1) {
-    record->only.store(true, std::memory_order_relaxed);
+  if (!Hears()) AddHook(record);
+  // What is made from here on is heard of; nothing must be there yet.
+  const bool is_alone = Hears() && IsTheOnlyOne(state);
+  RegistryLock lock;
+  if (g_records.watched.load(std::memory_order_relaxed) != record) return;
+  if (is_alone && FindInPlace(state, 0) == record) {
+    g_records.only.store(record, std::memory_order_release);  // (5)
+  } else {
+    g_records.watched.store(nullptr, std::memory_order_relaxed);
   }
+}
+
+}  // namespace
+}  // namespace internal
+
+void AskIfSeveral::Register() {
+  if (internal::HasOnly()) return;
+  internal::KeepError keep_error;
+  internal::RegisterCurrent();
+  keep_error.PutBack();
 }
 
 #endif
 
+}  // namespace MULTISLOT_PYTHON_ABI
 }  // namespace cpython
 }  // namespace multislot

@@ -8,28 +8,17 @@
 #include "absl/base/macros.h"
 #include "absl/base/optimization.h"
 #include "multislot/cpython/current_interpreter.h"
+#include "multislot/cpython/internal/python_abi.h"
+#include "multislot/cpython/internal/records.h"
 #include "multislot/interpreter.h"
 
 namespace multislot {
 namespace cpython {
-
-namespace internal {
-
-// An interpreter has got its record, or was heard: the only one so far, or one
-// too many.
-void CountInterpreter() noexcept;
-
-// The runtime has ended, and all interpreters with it.
-void ForgetInterpreters() noexcept;
-
-// Whether there is a record that is `only`.
-bool HasOnly() noexcept;
-
-}  // namespace internal
+inline namespace MULTISLOT_PYTHON_ABI {
 
 // How a HandleCache finds the CurrentInterpreter(): while the process has one
 // interpreter only, that is it, and CPython is not asked. As soon as there is
-// another, CPython is asked on each call, until the runtime ends.
+// another, CPython is asked on each call.
 //
 //   HandleCache<FixedSlots<8>, AskIfSeveral> g_decimal;
 //
@@ -38,36 +27,52 @@ bool HasOnly() noexcept;
 //     return 0;
 //   }
 //
-// That there is another is known from an audit hook: a new interpreter imports
-// modules before any other code runs in it, and CPython has hooks hear of that.
-// So other interpreters may do what they like, import the module or not. The
-// price is that hook, one for each extension that registers. CPython calls it
-// on each audited event of the process (opening a file, importing a module).
+// An audit hook hears of other interpreters: CPython announces most of them,
+// and each imports modules before any other code runs in it. So they may do
+// what they like, import the module or not. The price is that hook, at most one
+// for each shared object that embeds this library. CPython calls it on each
+// audited event of the process (opening a file, importing a module).
 //
-// A thread that is attached to no interpreter hits like others, if it was
-// attached before; in a debug build that is an assertion.
+// One kind of interpreter is not heard of: one that PyInterpreterState_New()
+// made, in CPython 3.9 to 3.11, while no thread held the GIL. Nothing of Python
+// is initialised in it; do not use such caches there.
+//
+// A thread that is attached to no interpreter hits like others; if NDEBUG is
+// not defined that is an assertion.
 struct AskIfSeveral {
   // Declares that the calling thread's interpreter uses this. Until a first
-  // call, and where it is not certain that the interpreter is the only one, all
-  // lookups ask CPython: where another audit hook forbids ours, say, or under
-  // the limited API. Sets no Python error and leaves one that is set alone.
-  // Further calls do no harm. Any attached thread, at any time; takes a lock.
-  static void Register() noexcept;
+  // call, and unless this is provably the only interpreter, all lookups ask
+  // CPython: where another audit hook forbids ours, say, or under the limited
+  // API. Once there was another interpreter, a call after its end starts anew.
+  //
+  // Threads: any that is attached, at any time; takes a lock. Errors: none is
+  // set, and one that is pending stays. Further calls do no harm.
+  static void Register();
 
-  // The CurrentInterpreter(), which see. Any thread, at any time; constant
-  // time, and no lock, call or write while there is one interpreter.
-  static Interpreter* Find() noexcept {
-    internal::Record* record = internal::t_record;
-    if (ABSL_PREDICT_TRUE(record != nullptr &&
-                          record->only.load(std::memory_order_relaxed))) {
-      ABSL_ASSERT(CurrentInterpreter() == &record->interpreter &&
+  // The CurrentInterpreter(), which see. Any thread, at any time; a load and a
+  // comparison while there is one interpreter.
+  static Interpreter* Find() {
+    internal::Record* only =
+        internal::g_records.only.load(std::memory_order_acquire);  // (6)
+    if (ABSL_PREDICT_TRUE(only != nullptr)) {
+      ABSL_ASSERT(CurrentInterpreter() == &only->interpreter &&
                   "not the only interpreter's thread");
-      return &record->interpreter;
+      return &only->interpreter;
     }
     return CurrentInterpreter();
   }
 };
 
+namespace internal {
+
+// Whether an interpreter is provably the only one.
+inline bool HasOnly() noexcept {
+  return g_records.only.load(std::memory_order_relaxed) != nullptr;
+}
+
+}  // namespace internal
+
+}  // namespace MULTISLOT_PYTHON_ABI
 }  // namespace cpython
 }  // namespace multislot
 

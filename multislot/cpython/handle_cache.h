@@ -10,6 +10,11 @@
 #include "absl/base/macros.h"
 #include "absl/base/optimization.h"
 #include "multislot/cpython/current_interpreter.h"
+#include "multislot/cpython/internal/keep_error.h"
+#include "multislot/cpython/internal/owned.h"
+#include "multislot/cpython/internal/python_abi.h"
+#include "multislot/cpython/internal/record_life.h"
+#include "multislot/cpython/internal/records.h"
 #include "multislot/interpreter.h"
 #include "multislot/py_handle_cache.h"
 #include "multislot/single_slot.h"
@@ -17,28 +22,62 @@
 
 namespace multislot {
 namespace cpython {
+inline namespace MULTISLOT_PYTHON_ABI {
+
+namespace internal {
+
+// What make() returns. A Python error that is pending is kept aside while it
+// runs.
+template <typename Make>
+PyObject* CallMake(Make&& make) {
+  KeepError keep_error;
+  PyObject* made = std::forward<Make>(make)();
+  keep_error.PutBack();
+  return made;
+}
+
+}  // namespace internal
 
 // What `static PyObject* cached` is meant to be: one object for each
 // interpreter, made on first use there and released at that interpreter's end.
 //
-//   PyObject* Decimal() {
+//   PyObject* Decimal() {  // a borrowed reference
 //     static const multislot::cpython::HandleCache<> cache;
+//     // ImportAttr gives a new reference, which the interpreter then owns.
 //     return cache.get_or_create(ImportAttr("decimal", "Decimal"));
 //   }
 //
 // Right with sub-interpreters, with a GIL for each, without any, and over
-// Py_Finalize and Py_Initialize. As a namespace-scope static, a function-local
-// static or a member: construction is constant initialisation, there is nothing
-// to destroy.
-//
-// A hit takes constant time: CPython is asked who is current, and nothing is
-// locked or written. 16 bytes a slot and 8 more, where pointers have 64 bits.
+// Py_Finalize and Py_Initialize. A namespace-scope static, a function-local
+// static or a member: it is constant-initialised. Destroying a cache does not
+// release its objects: each stays alive until its interpreter ends, and some
+// 100 bytes with it. So a million short-lived C++ objects with a cache each
+// leave a million Python objects behind until then.
 //
 // Policy is the slot policy; Current says how the current interpreter is found:
 // AskAlways, or AskIfSeveral (ask_if_several.h), which modules opt into.
 //
-// Thread-safety: any thread that is attached to an interpreter, at any time. No
-// lock is held while make() runs, and nobody waits for it.
+// Ownership: make() returns a new reference, and the interpreter owns it.
+// Lookups return a borrowed reference that is good until the interpreter ends.
+// Errors: see get_or_create().
+// Threads: any thread that is attached to an interpreter, at any time. No lock
+// is held while make() runs, and nobody waits for it.
+// Cost: a hit takes constant time: CPython is asked who is current, and nothing
+// is locked or written. A cache takes 16 bytes a slot and 8 more, where
+// pointers have 64 bits.
+//
+// The interpreter's end:
+//   - Its objects are released late, when its modules and even builtins are
+//     gone already. An object whose __del__ needs more than itself should be
+//     kept by its module too, or not at all.
+//   - From the interpreter's own atexit callbacks on, lookups cost a dict
+//     lookup more.
+//   - Once its objects are released, nothing is left that could own any:
+//     make() is called each time, and what it returns lives for ever. The same
+//     holds where user code took sys.modules away before the first lookup.
+//
+// fork(): the child can look up and fill. CPython itself (3.9 to 3.13) may hang
+// or crash in a child of a process that has sub-interpreters.
 template <typename Policy = DefaultSlotPolicy, typename Current = AskAlways>
 class HandleCache {
  public:
@@ -56,23 +95,26 @@ class HandleCache {
   HandleCache(const HandleCache&) = delete;
   HandleCache& operator=(const HandleCache&) = delete;
 
-  // The current interpreter's object, a borrowed reference that holds until the
-  // interpreter's end. If it has none yet, make() is called, and returns a new
-  // reference:
+  // The current interpreter's object, a borrowed reference that is good until
+  // the interpreter ends. If it has none yet, make() is called, and returns a
+  // new reference:
   //   - The interpreter owns it from then on, and releases it at its end.
   //   - If another thread's make() was first, that one's object is returned,
   //     and this one released at once.
-  //   - If no slot is left the interpreter owns it just so, and later calls
-  //     find it there, at the price of a dict lookup.
-  //   - After the interpreter's dict is cleared, late in its end, nothing is
-  //     left that could own objects: make() is called each time, and what it
-  //     returns lives for ever.
-  // If make() returns null, with a Python error set, or throws, that is passed
-  // on and the next call tries again. An error that was set before stays set.
+  //   - If no slot is left the interpreter still owns it, and later calls find
+  //     it there, at the price of a dict lookup.
   //
-  // Without an attached thread state: an assertion in debug builds; otherwise
+  // If make() returns null, with a Python error set, or throws, that is passed
+  // on and the next call tries again.
+  //
+  // A Python error that is pending is kept aside while make() runs, and is
+  // pending again afterwards. If make() failed, its own error is pending, with
+  // the one from before at the end of its chain of contexts (__context__).
+  //
+  // Without an attached thread state: asserts unless NDEBUG is defined; then
   // null, and make() is not called. (Under the limited API, CPython ends the
-  // process.)
+  // process. Before 3.12 CPython does not tell a thread that is not attached
+  // from the one that is.)
   template <typename Make>
   PyObject* get_or_create(Make&& make) const {
     return GetOrCreate(Current::Find(), std::forward<Make>(make));
@@ -80,12 +122,13 @@ class HandleCache {
 
   // The same for code that already holds the CurrentInterpreter(), say in its
   // module state: CPython is not asked again on a hit. The pointer is good
-  // until the interpreter's end, and null is as good as get_or_create().
+  // until the interpreter's end. If it is null, this behaves like
+  // get_or_create(make).
   // Passing another interpreter than the calling thread's is a programming
-  // error: an assertion in debug builds; otherwise a hit is that interpreter's
-  // object, and a miss is get_or_create().
+  // error: asserts unless NDEBUG is defined; then a hit is that interpreter's
+  // object, and a miss is get_or_create(make).
   template <typename Make>
-  PyObject* ptr_or(Interpreter* current, Make&& make) const {
+  PyObject* get_or_create(Interpreter* current, Make&& make) const {
     ABSL_ASSERT(current == nullptr || CurrentInterpreter() == nullptr ||
                 CurrentInterpreter() == current);
     return GetOrCreate(current, std::forward<Make>(make));
@@ -114,7 +157,7 @@ class HandleCache {
       handle = internal::FindOwned(record, number_);
       if (handle != nullptr) return Publish(record, handle);
     }
-    PyObject* made = std::forward<Make>(make)();
+    PyObject* made = internal::CallMake(std::forward<Make>(make));
     if (made == nullptr) return nullptr;
     // make() may have run long enough for the interpreter to get its record, or
     // to lose it.
@@ -122,8 +165,8 @@ class HandleCache {
     return Publish(record, internal::Own(record, number_, made));
   }
 
-  // Which object an interpreter gets, its dict decides. The slots are for
-  // finding it.
+  // The interpreter's dict decides which object it has. Slots are for finding
+  // it.
   PyObject* Publish(internal::Record* record, PyObject* handle) const noexcept {
     if (record != nullptr) slots_.publish(&record->interpreter, handle);
     return handle;
@@ -133,6 +176,7 @@ class HandleCache {
   mutable internal::CacheNumber number_{0};
 };
 
+}  // namespace MULTISLOT_PYTHON_ABI
 }  // namespace cpython
 }  // namespace multislot
 

@@ -3,22 +3,26 @@
 
 #include <Python.h>
 
+#include "multislot/cpython/internal/python_abi.h"
+
 namespace multislot {
 namespace cpython {
+inline namespace MULTISLOT_PYTHON_ABI {
 
-// For HandleCache::get_or_create(): imports the module and gets its attribute.
-// Both names are C strings that outlive the call. If either is not to be had,
-// null, with the Python error set that says why.
+// For HandleCache::get_or_create(): imports the module and gets its attribute,
+// a new reference. Both names are C strings that outlive the call. If either
+// cannot be had, the call returns null with the Python error set.
 inline auto ImportAttr(const char* module, const char* attribute) {
   return [module, attribute]() -> PyObject* {
     PyObject* imported = PyImport_ImportModule(module);
     if (imported == nullptr) return nullptr;
     PyObject* value = PyObject_GetAttrString(imported, attribute);
-    Py_DECREF(imported);
+    Py_DecRef(imported);
     return value;
   };
 }
 
+}  // namespace MULTISLOT_PYTHON_ABI
 }  // namespace cpython
 }  // namespace multislot
 

@@ -5,16 +5,19 @@
  *
  *   static multislot_cache decimal = MULTISLOT_CACHE_INIT;
  *
- *   static PyObject* make_decimal(void* arg) {
+ *   static PyObject* make_decimal(void* arg) {  // a new reference
  *     return multislot_import_attr("decimal", "Decimal");
  *   }
  *
+ *   // a borrowed reference, or NULL with an error set
  *   PyObject* type = multislot_get(&decimal, make_decimal, NULL);
  *
  * The contracts are those of multislot/cpython/handle_cache.h. */
 
 #include <Python.h>
 #include <stdint.h>
+
+#include "multislot/cpython/internal/python_abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -39,12 +42,16 @@ typedef struct multislot_cache {
 /* Returns a new reference, or NULL with a Python error set. */
 typedef PyObject* (*multislot_make)(void* arg);
 
-/* The current interpreter's object, a borrowed reference that holds until the
- * interpreter's end: the one that an earlier call made there, else what
- * make(arg) returns, which the interpreter owns from then on. NULL, with the
- * error that make set, if it failed; the next call tries again. An error that
- * was set before the call stays set. Any thread that is attached to an
- * interpreter may call. */
+/* The current interpreter's object, a borrowed reference that is good until the
+ * interpreter ends: the one that an earlier call made there, else what
+ * make(arg) returns, which the interpreter owns from then on.
+ *
+ * If make fails, NULL, and the next call tries again. A Python error that is
+ * pending is kept aside while make runs, and is pending again afterwards; if
+ * make failed, its error is pending, with the one from before at the end of its
+ * chain of contexts (__context__).
+ *
+ * Any thread that is attached to an interpreter may call. */
 PyObject* multislot_get(multislot_cache* cache, multislot_make make, void* arg);
 
 /* Imports the module and gets its attribute: a new reference, or NULL with a

@@ -317,20 +317,20 @@ TEST(HandleCacheTest, TheInterpreterCanBeGiven) {
   Runtime runtime;
   Cache cache;
   Interpreter* main = CurrentInterpreter();
-  PyObject* handle = cache.ptr_or(main, Counted::Make);
-  EXPECT_EQ(cache.ptr_or(main, Counted::Make), handle);
-  EXPECT_EQ(cache.ptr_or(nullptr, Counted::Make), handle);
+  PyObject* handle = cache.get_or_create(main, Counted::Make);
+  EXPECT_EQ(cache.get_or_create(main, Counted::Make), handle);
+  EXPECT_EQ(cache.get_or_create(nullptr, Counted::Make), handle);
   EXPECT_EQ(cache.get_or_create(Counted::Make), handle);
   SubInterpreter sub;
   In in(sub);
   Interpreter* other = CurrentInterpreter();
-  PyObject* others = cache.ptr_or(other, Counted::Make);
+  PyObject* others = cache.get_or_create(other, Counted::Make);
   EXPECT_EQ(OwnerOf(others), sub.interpreter());
-  EXPECT_EQ(cache.ptr_or(other, Counted::Make), others);
+  EXPECT_EQ(cache.get_or_create(other, Counted::Make), others);
   EXPECT_EQ(Counted::made, 2);
   for (int i = 0; i < 2; ++i) {
     EXPECT_THROW(
-        CacheOf<2>().ptr_or(
+        CacheOf<2>().get_or_create(
             other, []() -> PyObject* { throw std::runtime_error(""); }),
         std::runtime_error);
   }
@@ -347,10 +347,11 @@ TEST(HandleCacheDeathTest, AnotherInterpreterIsGiven) {
   In in(sub);
   ASSERT_NE(CurrentInterpreter(), main);
 #ifdef NDEBUG
-  EXPECT_EQ(OwnerOf(cache.ptr_or(main, Counted::Make)), sub.interpreter());
+  EXPECT_EQ(OwnerOf(cache.get_or_create(main, Counted::Make)),
+            sub.interpreter());
   EXPECT_EQ(Counted::made, 1);
 #else
-  EXPECT_DEATH(cache.ptr_or(main, Counted::Make), "CurrentInterpreter");
+  EXPECT_DEATH(cache.get_or_create(main, Counted::Make), "CurrentInterpreter");
 #endif
 }
 

@@ -1,0 +1,327 @@
+#include "multislot/cpython/internal/record_life.h"
+
+#include <Python.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <new>
+
+#include "multislot/cpython/internal/keep_error.h"
+#include "multislot/cpython/internal/python_abi.h"
+#include "multislot/cpython/internal/records.h"
+#include "multislot/internal/registry.h"
+#include "multislot/interpreter.h"
+
+// The library's answer to python_abi.h.
+extern "C" {
+void MULTISLOT_NEEDS_VERSION(void) {}
+void MULTISLOT_NEEDS_KIND(void) {}
+}
+
+namespace multislot {
+namespace cpython {
+inline namespace MULTISLOT_PYTHON_ABI {
+namespace internal {
+
+#if defined(Py_GIL_DISABLED) && !MULTISLOT_PYTHON_LIMITED
+inline PyMutex g_dict_mutex = {0};
+#endif
+
+namespace {
+
+using multislot::internal::RegistryLock;
+
+std::uintptr_t AddressOf(PyInterpreterState* state) noexcept {
+  return reinterpret_cast<std::uintptr_t>(state);
+}
+
+// --- The memory of records ---------------------------------------------------
+
+// A record for the interpreter, not proven yet. Null without memory.
+Record* TakeRecord(PyInterpreterState* state) noexcept {
+  std::atomic<Record*>& place = PlaceOf(AddressOf(state));
+  Record* record;
+  {
+    RegistryLock lock;
+    // Relaxed, here and below: the lock orders these with other writers'.
+    record = place.load(std::memory_order_relaxed);
+    while (record != nullptr && record->stage != Record::kUnused) {
+      record = record->next;
+    }
+    if (record != nullptr) record->stage = Record::kNew;
+  }
+  if (record == nullptr) {
+    void* memory = ::operator new(sizeof(Record), std::nothrow);
+    if (memory == nullptr) return nullptr;
+    record = new (memory) Record{
+        {kUnproven}, Interpreter(), Record::kNew, 0, {0}, false, nullptr, nullptr};
+    RegistryLock lock;
+    record->next = place.load(std::memory_order_relaxed);
+    place.store(record, std::memory_order_release);  // (3)
+  } else {
+    record->interpreter.~Interpreter();
+    new (&record->interpreter) Interpreter();
+  }
+  RegistryLock lock;
+  ++record->life;
+  record->hook_tried = false;
+  record->lookups_by_dict.store(0, std::memory_order_relaxed);
+  record->address.store(AddressOf(state) + kUnproven,
+                        std::memory_order_relaxed);
+  // Where there is a record of another interpreter, none is the only one.
+  g_records.only.store(nullptr, std::memory_order_relaxed);
+  return record;
+}
+
+void FreeRecord(Record* record) noexcept {
+  RegistryLock lock;
+  record->address.store(kUnproven, std::memory_order_relaxed);
+  record->stage = Record::kUnused;
+}
+
+// --- Proof -------------------------------------------------------------------
+
+bool BeginProof(Record* record) noexcept {
+  RegistryLock lock;
+  if (record->stage != Record::kNew) return false;
+  record->stage = Record::kProving;
+  return true;
+}
+
+// Unless the proof has ended already.
+void FinishProof(Record* record, bool proven) noexcept {
+  RegistryLock lock;
+  if (record->stage != Record::kProving) return;
+  record->stage = proven ? Record::kProven : Record::kNew;
+  if (!proven) return;
+  const std::uintptr_t address =
+      record->address.load(std::memory_order_relaxed) - kUnproven;
+  record->address.store(address, std::memory_order_release);  // (1)
+}
+
+// Under the RegistryLock.
+void EndProof(Record* record, Record::Stage stage) noexcept {
+  const std::uintptr_t address =
+      record->address.load(std::memory_order_relaxed);
+  record->address.store(address | kUnproven, std::memory_order_relaxed);
+  record->stage = stage;
+  if (g_records.only.load(std::memory_order_relaxed) == record) {
+    g_records.only.store(nullptr, std::memory_order_relaxed);
+  }
+}
+
+constexpr char kAtExitName[] = "multislot.atexit";
+
+// What the function that is registered with atexit knows: a record, and which
+// of its lives, since somebody may keep the function for longer than that.
+struct Registered {
+  explicit Registered(PyObject* capsule)
+      : record(static_cast<Record*>(
+            PyCapsule_GetPointer(capsule, kAtExitName))),
+        life(reinterpret_cast<std::uintptr_t>(PyCapsule_GetContext(capsule))) {
+  }
+  // Under the RegistryLock.
+  bool lives() const noexcept {
+    return record->stage != Record::kUnused && record->life == life;
+  }
+
+  Record* record;
+  std::uintptr_t life;
+};
+
+// The interpreter's end begins.
+PyObject* InterpreterEnds(PyObject* capsule, PyObject*) {
+  const Registered registered(capsule);
+  {
+    RegistryLock lock;
+    if (registered.lives()) EndProof(registered.record, Record::kUnprovable);
+  }
+  Py_RETURN_NONE;
+}
+
+// Nobody has the function any more. In a process that forked, that does not
+// have to be the end (multiprocessing clears what atexit has), so there may be
+// another proof. CPython 3.9 may keep what is registered late for longer than
+// the interpreter, so not there, and not if it is dropped at once.
+void FunctionIsDropped(PyObject* capsule) {
+  const Registered registered(capsule);
+  RegistryLock lock;
+  if (!registered.lives()) return;
+  Record* record = registered.record;
+#if PY_VERSION_HEX >= 0x030A0000
+  const bool again = record->stage == Record::kProven;
+#else
+  const bool again = false;
+#endif
+  EndProof(record, again ? Record::kNew : Record::kUnprovable);
+}
+
+PyMethodDef g_interpreter_ends = {
+    "multislot_interpreter_ends", InterpreterEnds, METH_NOARGS,
+    "Tells multislot that its caches have to look twice from here on."};
+
+// A callable for atexit; null with an error set.
+PyObject* NewFunction(Record* record) {
+  PyObject* capsule = PyCapsule_New(record, kAtExitName, nullptr);
+  if (capsule == nullptr) return nullptr;
+  PyObject* function = nullptr;
+  if (PyCapsule_SetContext(capsule, reinterpret_cast<void*>(record->life)) ==
+          0 &&
+      PyCapsule_SetDestructor(capsule, FunctionIsDropped) == 0) {
+    function = PyCFunction_NewEx(&g_interpreter_ends, capsule, nullptr);
+  }
+  Py_DecRef(capsule);
+  // It is no part of a cycle, and whoever leaks all that gc.get_objects() gives
+  // must not keep it.
+  if (function != nullptr) PyObject_GC_UnTrack(function);
+  return function;
+}
+
+// Whether atexit has the function now. Imports atexit, if need be. Where it is
+// not CPython's own, or its `register` is not, nothing is registered with it.
+bool RegisterWithAtExit(Record* record) {
+  PyObject* module = PyImport_ImportModule("atexit");
+  PyObject* function = module == nullptr ? nullptr : NewFunction(record);
+  PyObject* register_function =
+      function == nullptr ? nullptr
+                          : PyObject_GetAttrString(module, "register");
+  PyObject* result = nullptr;
+  if (register_function != nullptr && PyCFunction_Check(register_function) &&
+      PyCFunction_GetSelf(register_function) == module) {
+    result = PyObject_CallFunctionObjArgs(register_function, function, nullptr);
+  }
+  const bool registered = result != nullptr;
+  // A signal that came meanwhile is the caller's.
+  if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+    PyErr_SetInterrupt();
+  }
+  PyErr_Clear();
+  Py_DecRef(result);
+  Py_DecRef(register_function);
+  Py_DecRef(function);
+  Py_DecRef(module);
+  return registered;
+}
+
+// Tries to prove the record's address, if it is time to: at the first lookup,
+// and then at each of which the number is a power of two.
+void Prove(Record* record) {
+  const std::uint32_t number =
+      record->lookups_by_dict.fetch_add(1, std::memory_order_relaxed);
+  if ((number & (number - 1)) != 0 || !BeginProof(record)) return;
+  FinishProof(record, RegisterWithAtExit(record));
+}
+
+// --- The interpreter's dict --------------------------------------------------
+
+// Whether the interpreter is past the point where its dict will be cleared, or
+// close to it. CPython sets what sys has to None and later drops sys itself.
+bool IsPastItsEnd() {
+  PyObject* modules = PySys_GetObject("modules");  // borrowed
+  return modules == nullptr || modules == Py_None;
+}
+
+// The interpreter's dict, or null.
+PyObject* DictOf(PyInterpreterState* state) {
+#if defined(Py_GIL_DISABLED) && !MULTISLOT_PYTHON_LIMITED
+  // The first call for an interpreter makes the dict, and CPython
+  // (3.13.5) does not see to it that one thread does: another's is lost then,
+  // and with it what was put there. A thread that waits for a PyMutex is
+  // detached, so that it does not hold up a stop-the-world pause.
+  PyMutex_Lock(&g_dict_mutex);
+  PyObject* dict = PyInterpreterState_GetDict(state);
+  PyMutex_Unlock(&g_dict_mutex);
+  return dict;
+#else
+  return PyInterpreterState_GetDict(state);
+#endif
+}
+
+constexpr char kRecordName[] = "multislot.record";
+
+// The capsule goes: with the interpreter's dict, or because another thread's
+// was there first.
+void End(PyObject* capsule) {
+  auto* record =
+      static_cast<Record*>(PyCapsule_GetPointer(capsule, kRecordName));
+  {
+    RegistryLock lock;
+    EndProof(record, Record::kUnprovable);
+  }
+  record->interpreter.retire();
+  // Runs code of others, which finds the interpreter ended.
+  PyObject* owned = record->owned;
+  record->owned = nullptr;
+  Py_DecRef(owned);
+  FreeRecord(record);
+}
+
+// A capsule with a new record, or null with or without an error set.
+PyObject* NewCapsule(PyInterpreterState* state) {
+  PyObject* owned = PyDict_New();
+  if (owned == nullptr) return nullptr;
+  Record* record = TakeRecord(state);
+  PyObject* capsule =
+      record == nullptr ? nullptr : PyCapsule_New(record, kRecordName, End);
+  if (capsule == nullptr) {
+    Py_DecRef(owned);
+    if (record != nullptr) {
+      record->interpreter.retire();
+      FreeRecord(record);
+    }
+    return nullptr;
+  }
+  record->owned = owned;
+  return capsule;
+}
+
+// The capsule in the dict, put there now if there is none and if it may; a new
+// reference, or null with or without an error set.
+PyObject* Anchor(PyInterpreterState* state, bool may_be_born) {
+  PyObject* dict = DictOf(state);
+  if (dict == nullptr) return nullptr;
+  // Shared objects that have a table of their own have records of their own.
+  PyObject* key = PyUnicode_FromFormat("%s.%p", kRecordName, &g_records);
+  if (key == nullptr) return nullptr;
+  PyObject* capsule = PyDict_GetItemWithError(dict, key);
+  Py_IncRef(capsule);
+  if (capsule == nullptr && may_be_born && !PyErr_Occurred()) {
+    PyObject* ours = NewCapsule(state);
+    if (ours != nullptr) {
+      // By its name: PyDict_SetDefault is not in the limited API.
+      capsule = PyObject_CallMethod(dict, "setdefault", "OO", key, ours);
+      Py_DecRef(ours);
+    }
+  }
+  Py_DecRef(key);
+  return capsule;
+}
+
+}  // namespace
+
+Record* FindRecord(PyInterpreterState* state) {
+  if (state == nullptr) return nullptr;
+  if (Record* record = FindInPlace(state, 0)) return record;
+  KeepError keep_error;
+  const bool past_its_end = IsPastItsEnd();
+  Record* record = nullptr;
+  // Past its end an interpreter may have no dict any more, and asking for it
+  // would make one.
+  if (!past_its_end || FindInPlace(state, kUnproven) != nullptr) {
+    PyObject* capsule = Anchor(state, !past_its_end);
+    if (capsule != nullptr) {
+      record = static_cast<Record*>(PyCapsule_GetPointer(capsule, kRecordName));
+      Py_DecRef(capsule);
+    }
+    PyErr_Clear();
+    if (record != nullptr && !past_its_end) Prove(record);
+  }
+  keep_error.PutBack();
+  return record;
+}
+
+}  // namespace internal
+}  // namespace MULTISLOT_PYTHON_ABI
+}  // namespace cpython
+}  // namespace multislot
