@@ -31,8 +31,10 @@ _SOURCE = """\
 #define WRONG_PYTHON \\
   MULTISLOT_PASTE(multislot_code_for_{headers}_needs_another_library_than_for_, {library})
 void WRONG_PYTHON(void);
+// Data, which the loader looks at before the functions that code calls.
+void (*const multislot_wrong_{needs})(void) = &WRONG_PYTHON;
 void multislot_needs_{needs}(void);
-void multislot_needs_{needs}(void) {{ WRONG_PYTHON(); }}
+void multislot_needs_{needs}(void) {{ multislot_wrong_{needs}(); }}
 #endif
 """
 

@@ -1,0 +1,45 @@
+// Uses the adapter. Built for another Python than the library, it must not
+// link, or not be imported, and the message must name both.
+
+#include <Python.h>
+
+#if defined(PRETEND_MINOR)
+#undef PY_MINOR_VERSION
+#define PY_MINOR_VERSION PRETEND_MINOR
+#endif
+
+#if defined(USE_C_HEADER)
+#include "multislot/cpython/multislot.h"
+
+static multislot_cache g_cache;
+static PyObject* Find() {
+  return multislot_get(
+      &g_cache, [](void*) { return PyList_New(0); }, nullptr);
+}
+#else
+#include "multislot/cpython/handle_cache.h"
+#include "multislot/fixed_slots.h"
+
+static PyObject* Find() {
+  static const multislot::cpython::HandleCache<multislot::FixedSlots<8>> cache;
+  return cache.get_or_create([] { return PyList_New(0); });
+}
+#endif
+
+#if defined(AS_EXTENSION)
+PyMODINIT_FUNC PyInit_wrong_python() {
+  static PyModuleDef module = {PyModuleDef_HEAD_INIT,
+                               "wrong_python",
+                               nullptr,
+                               0,
+                               nullptr,
+                               nullptr,
+                               nullptr,
+                               nullptr,
+                               nullptr};
+  if (Find() == nullptr) return nullptr;
+  return PyModule_Create(&module);
+}
+#else
+int main() { return Find() == nullptr ? 1 : 0; }
+#endif
