@@ -11,6 +11,10 @@
 //   main        --alone: in the main interpreter, before there was another
 //   main_of_8   in the main interpreter while seven others live
 //   last_of_8   in the last of those
+//   in_turn     in the main interpreter and in that one by turns: with a switch
+//               of the thread's interpreter before each call
+//   colliding   in one of eight whose record is not the first in its place of
+//               the adapter's table
 //
 // Alone is a run of its own since some things are never again as fast once
 // there was a second interpreter. adapter_peers.h has what is compared; `audit`
@@ -21,15 +25,23 @@
 
 #include <Python.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "benchmark/benchmark.h"
 #include "benchmarks/adapter_peers.h"
 #include "benchmarks/measure.h"
 #include "multislot/cpython/ask_if_several.h"
+#include "multislot/cpython/current_interpreter.h"
+#include "multislot/cpython/handle_cache.h"
+#include "multislot/cpython/import_attr.h"
+#include "multislot/cpython/internal/records.h"
+#include "multislot/fixed_slots.h"
 #include "tests/cpython/embedded.h"
 
 namespace benchmarks {
@@ -66,6 +78,59 @@ void InLast(benchmark::State& state, Peer peer) {
   Run(state, peer);
 }
 
+void InTurn(benchmark::State& state, Peer peer) {
+  const Module module;
+  PyThreadState* main = PyThreadState_Get();
+  PyThreadState* others[] = {main, g_last->state()};
+  std::size_t turn = 0;
+  for (auto _ : state) {
+    PyThreadState_Swap(others[++turn % 2]);
+    Opaque(peer(*Opaque(&module)));
+  }
+  PyThreadState_Swap(main);
+}
+
+bool IsFirstInItsPlace(const SubInterpreter& interpreter) {
+  return multislot::cpython::internal::FindFirst(interpreter.interpreter()) !=
+         nullptr;
+}
+
+// One whose record is not the first in its place, and last the one that is, of
+// as many as that takes.
+std::vector<std::unique_ptr<SubInterpreter>> Colliding() {
+  std::vector<std::unique_ptr<SubInterpreter>> made;
+  for (;;) {
+    made.push_back(std::make_unique<SubInterpreter>());
+    {
+      In in(*made.back());
+      multislot::cpython::CurrentInterpreter();
+    }
+    for (auto& candidate : made) {
+      if (IsFirstInItsPlace(*candidate)) continue;
+      std::vector<std::unique_ptr<SubInterpreter>> both;
+      both.push_back(std::move(candidate));
+      both.push_back(std::move(made.back()));
+      made.erase(std::remove(made.begin(), made.end(), nullptr), made.end());
+      return both;
+    }
+  }
+}
+
+const SubInterpreter* g_colliding = nullptr;
+
+// GetOrCreate() with a home slot for each of the interpreters that it took.
+void* GetOrCreateOf64(const Module&) {
+  static const multislot::cpython::HandleCache<multislot::FixedSlots<64>> cache;
+  return cache.get_or_create(
+      multislot::cpython::ImportAttr("math", "sqrt"));
+}
+
+void InColliding(benchmark::State& state, Peer peer) {
+  if (peer == GetOrCreate) peer = GetOrCreateOf64;
+  In in(*g_colliding);
+  Run(state, peer);
+}
+
 void Audit(benchmark::State& state) {
   for (auto _ : state) PySys_Audit("benchmarks.event", nullptr);
 }
@@ -85,6 +150,10 @@ void RegisterAll(bool alone) {
     } else {
       add("main_of_8", InMain);
       add("last_of_8", InLast);
+      if (peer == Floor || peer == GetOrCreate) {
+        add("in_turn", InTurn);
+        add("colliding", InColliding);
+      }
     }
   }
 }
@@ -109,6 +178,8 @@ int main(int argc, char** argv) {
   } else {
     others = benchmarks::Seven();
     benchmarks::g_last = others.back().get();
+    for (auto& one : benchmarks::Colliding()) others.push_back(std::move(one));
+    benchmarks::g_colliding = others[others.size() - 2].get();
   }
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
