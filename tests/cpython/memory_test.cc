@@ -45,8 +45,12 @@ void UseCaches() {
   }
 }
 
-// The interpreter keeps the objects just as long.
+// The interpreter keeps the objects just as long. The adapter imports atexit,
+// of which CPython 3.12 leaks three blocks for each sub-interpreter.
 void DoWithoutCaches() {
+  PyObject* atexit = PyImport_ImportModule("atexit");
+  Require(atexit != nullptr, "imported");
+  Py_DECREF(atexit);
   PyObject* dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
   for (int i = 0; i < 10; ++i) {
     PyObject* key = PyLong_FromLong(i);
