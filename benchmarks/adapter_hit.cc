@@ -121,8 +121,7 @@ const SubInterpreter* g_colliding = nullptr;
 // GetOrCreate() with a home slot for each of the interpreters that it took.
 void* GetOrCreateOf64(const Module&) {
   static const multislot::cpython::HandleCache<multislot::FixedSlots<64>> cache;
-  return cache.get_or_create(
-      multislot::cpython::ImportAttr("math", "sqrt"));
+  return cache.get_or_create(multislot::cpython::ImportAttr("math", "sqrt"));
 }
 
 void InColliding(benchmark::State& state, Peer peer) {

@@ -96,7 +96,7 @@ void* GetOrCreateIfSeveral(const Module&) {
   return cache.get_or_create(Make);
 }
 
-void* PtrOr(const Module& module) {
+void* GetOrCreateGiven(const Module& module) {
   static const HandleCache<FixedSlots<8>> cache;
   return cache.get_or_create(module.interpreter(), Make);
 }

@@ -39,7 +39,7 @@ void* Floor(const Module&);
 // that holds the interpreter already.
 void* GetOrCreate(const Module&);
 void* GetOrCreateIfSeveral(const Module&);
-void* PtrOr(const Module&);
+void* GetOrCreateGiven(const Module&);
 
 // As GetOrCreate, where others have all the slots.
 void* NoSlot(const Module&);
@@ -79,7 +79,7 @@ constexpr NamedPeer kPeers[] = {
     {"floor", Floor},
     {"get_or_create", GetOrCreate},
     {"get_or_create_if_several", GetOrCreateIfSeveral},
-    {"ptr_or", PtrOr},
+    {"get_or_create_given", GetOrCreateGiven},
     {"no_slot", NoSlot},
     {"import", Import},
     {"interpreter_dict", InterpreterDict},

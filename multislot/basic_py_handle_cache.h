@@ -18,9 +18,17 @@ namespace multislot {
 // interpreters, and how their slots are found. The policy SingleSlot makes this
 // c10::PyHandleCache, which differs where single_slot.h says so.
 //
+//   PyObject* python_object(multislot::Interpreter* interpreter) const {
+//     // FindInPython() returns a borrowed reference, and so does ptr_or().
+//     return cache_.ptr_or(interpreter, [this] { return FindInPython(name_);
+//     });
+//   }
+//
 // It is a cache: the caller can get the object another way, from its slow
-// accessor. And it keeps handles: it owns no reference, so each object must
-// live as long as its interpreter does.
+// accessor. And it keeps handles: it owns no reference. The accessor must
+// return a borrowed reference to an object that lives until its interpreter
+// ends; one that returns a new reference leaks it at each miss. For those there
+// is multislot::cpython::HandleCache::get_or_create().
 //
 // A namespace-scope static, a function-local static or a member of another
 // object: construction is constant initialisation, there is nothing to destroy,
@@ -43,7 +51,8 @@ class BasicPyHandleCache {
 
   // The handle for this interpreter, a borrowed reference. From its slot, if it
   // has one: a hit. Else from slow_accessor, a callable without arguments that
-  // returns a PyObject*; it is called once, and what it returns fills a slot:
+  // returns a borrowed reference; it is called once, and what it returns fills
+  // a slot:
   //   - If another call filled the interpreter's slot meanwhile, that one's
   //     handle is returned. Once an interpreter got a handle from its slot, it
   //     gets the same one until it retires.

@@ -8,6 +8,11 @@
 
 namespace multislot {
 
+//   static const multislot::PyHandleCache cache;
+//   // The accessor returns a borrowed reference, and so does ptr_or().
+//   PyObject* handle = cache.ptr_or(interpreter, [] { return FindOperator();
+//   });
+//
 // The cache with the default slot policy, which the Bazel flags
 // --//multislot:slot_policy and --//multislot:slots choose for a build. Where
 // the policy should not depend on how one builds, name it:

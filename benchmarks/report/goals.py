@@ -35,10 +35,23 @@ def goals(results, newest):
                 for place in PLACES
             ]
             add(
-                f"adapter hit ≤ floor + 2 ns, CPython {source.python(program)}",
+                f"adapter hit ≤ floor + 0.5 ns, CPython {source.python(program)}",
                 f"≤ floor + {max(over):.1f} ns",
-                max(over) <= 2,
+                max(over) <= 0.5,
             )
+            for place, what, limit in [
+                ("in_turn", "after a switch of interpreters", 3),
+                ("colliding", "not the first in its place of the table", 5),
+            ]:
+                over = (
+                    source.series(program, f"get_or_create/{place}").fastest
+                    - source.series(program, f"floor/{place}").fastest
+                )
+                add(
+                    f"adapter hit, {what}, ≤ floor + {limit} ns, CPython {source.python(program)}",
+                    f"floor + {over:.1f} ns",
+                    over <= limit,
+                )
     pybind = None
     for program in newest.programs("adapter_hit") if newest else []:
         if not newest.entry(program, "pybind11_call_once/main"):

@@ -86,7 +86,7 @@ ADAPTER_NAMES = {
     "floor": "floor: who is current",
     "get_or_create": "get_or_create",
     "get_or_create_if_several": "get_or_create, AskIfSeveral",
-    "ptr_or": "ptr_or, interpreter given",
+    "get_or_create_given": "get_or_create, interpreter given",
     "no_slot": "get_or_create without a slot",
     "module_state": "module state, module given",
     "module_state_by_type": "module state by type",

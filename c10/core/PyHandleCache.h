@@ -32,10 +32,10 @@ class PyHandleCache {
 
   // The handle for this interpreter, a borrowed reference: from the slot if it
   // is this interpreter's, else from slow_accessor, a callable that returns a
-  // PyObject*. If the slot is empty, it is filled with what the accessor
-  // returned, even if that is null. If the accessor throws, nothing is filled.
-  // A null interpreter equals the tag of an empty slot, and gets its null.
-  // Constant time.
+  // borrowed reference. If the slot is empty, it is filled with what the
+  // accessor returned, even if that is null. If the accessor throws, nothing is
+  // filled. A null interpreter equals the tag of an empty slot, and gets its
+  // null. Constant time.
   template <typename F>
   PyObject* ptr_or(impl::PyInterpreter* self_interpreter,
                    F slow_accessor) const {

@@ -20,11 +20,13 @@ inline namespace MULTISLOT_PYTHON_ABI {
 // interpreter only, that is it, and CPython is not asked. As soon as there is
 // another, CPython is asked on each call.
 //
-//   HandleCache<FixedSlots<8>, AskIfSeveral> g_decimal;
+//   const HandleCache<FixedSlots<8>, AskIfSeveral> g_decimal;
 //
 //   int Exec(PyObject*) {  // the module's Py_mod_exec
 //     AskIfSeveral::Register();
-//     return 0;
+//     // ImportAttr gives a new reference, get_or_create() a borrowed one.
+//     g_decimal.get_or_create(ImportAttr("decimal", "Decimal"));
+//     return PyErr_Occurred() ? -1 : 0;
 //   }
 //
 // An audit hook hears of other interpreters: CPython announces most of them,

@@ -9,6 +9,9 @@ namespace multislot {
 namespace cpython {
 inline namespace MULTISLOT_PYTHON_ABI {
 
+//   // ImportAttr gives a new reference, get_or_create() a borrowed one.
+//   cache.get_or_create(ImportAttr("decimal", "Decimal"));
+//
 // For HandleCache::get_or_create(): imports the module and gets its attribute,
 // a new reference. Both names are C strings that outlive the call. If either
 // cannot be had, the call returns null with the Python error set.

@@ -21,7 +21,7 @@ static PyObject* Find() {
 #include "multislot/fixed_slots.h"
 
 static PyObject* Find() {
-  static const multislot::cpython::HandleCache<multislot::FixedSlots<8>> cache;
+  static const multislot::cpython::HandleCache<multislot::FixedSlots<8> > cache;
   return cache.get_or_create([] { return PyList_New(0); });
 }
 #endif

@@ -30,10 +30,9 @@ std::uintptr_t Number(CacheNumber& cache) noexcept {
   // same.
   std::uintptr_t number = cache.load(std::memory_order_relaxed);
   if (number != 0) return number;
-  const std::uintptr_t fresh =
-      cpython::internal::g_last_cache_number.fetch_add(
-          1, std::memory_order_relaxed) +
-      1;
+  const std::uintptr_t fresh = cpython::internal::g_last_cache_number.fetch_add(
+                                   1, std::memory_order_relaxed) +
+                               1;
   // Another thread may be first; then the fresh number is nobody's.
   return cache.compare_exchange_strong(number, fresh, std::memory_order_relaxed)
              ? fresh

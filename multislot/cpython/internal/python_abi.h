@@ -18,7 +18,8 @@
 #ifdef Py_LIMITED_API
 #define MULTISLOT_PYTHON_LIMITED 1
 #if Py_LIMITED_API + 0 < 0x030A0000
-#error "multislot needs the limited API of 3.10 or newer: Py_LIMITED_API=0x030A0000"
+#error \
+    "multislot needs the limited API of 3.10 or newer: Py_LIMITED_API=0x030A0000"
 #elif Py_LIMITED_API < 0x030B0000
 #define MULTISLOT_PYTHON_MINOR 10
 #elif Py_LIMITED_API < 0x030C0000
@@ -63,7 +64,7 @@
 
 /* Both: python_3_12_release. The inline namespace of all that depends on the
  * Python. */
-#define MULTISLOT_PYTHON_ABI                                   \
+#define MULTISLOT_PYTHON_ABI                                    \
   MULTISLOT_PASTE(MULTISLOT_PASTE(MULTISLOT_PYTHON_VERSION, _), \
                   MULTISLOT_PYTHON_KIND)
 

@@ -54,8 +54,9 @@ Record* TakeRecord(PyInterpreterState* state) noexcept {
   if (record == nullptr) {
     void* memory = ::operator new(sizeof(Record), std::nothrow);
     if (memory == nullptr) return nullptr;
-    record = new (memory) Record{
-        {kUnproven}, Interpreter(), Record::kNew, 0, {0}, false, nullptr, nullptr};
+    record =
+        new (memory) Record{{kUnproven}, Interpreter(), Record::kNew, 0,
+                            {0},         false,         nullptr,      nullptr};
     RegistryLock lock;
     record->next = place.load(std::memory_order_relaxed);
     place.store(record, std::memory_order_release);  // (3)
@@ -117,10 +118,9 @@ constexpr char kAtExitName[] = "multislot.atexit";
 // of its lives, since somebody may keep the function for longer than that.
 struct Registered {
   explicit Registered(PyObject* capsule)
-      : record(static_cast<Record*>(
-            PyCapsule_GetPointer(capsule, kAtExitName))),
-        life(reinterpret_cast<std::uintptr_t>(PyCapsule_GetContext(capsule))) {
-  }
+      : record(
+            static_cast<Record*>(PyCapsule_GetPointer(capsule, kAtExitName))),
+        life(reinterpret_cast<std::uintptr_t>(PyCapsule_GetContext(capsule))) {}
   // Under the RegistryLock.
   bool lives() const noexcept {
     return record->stage != Record::kUnused && record->life == life;

@@ -86,8 +86,8 @@ inline RecordTable g_records = {};
 inline std::atomic<Record*>& PlaceOf(std::uintptr_t address) noexcept {
   constexpr int kShift = 64 - 8;
   static_assert(kPlaces == std::size_t{1} << (64 - kShift), "");
-  return g_records.places[(address * std::uint64_t{0x9E3779B97F4A7C15}) >>
-                          kShift];
+  return g_records
+      .places[(address * std::uint64_t{0x9E3779B97F4A7C15}) >> kShift];
 }
 
 // The interpreter that this thread is attached to; null if to none.
