@@ -248,6 +248,8 @@ void End(PyObject* capsule) {
   {
     RegistryLock lock;
     EndProof(record, Record::kUnprovable);
+    // There is no dict to look into any more; asking for it would make one.
+    record->address.store(kUnproven, std::memory_order_relaxed);
   }
   record->interpreter.retire();
   // Runs code of others, which finds the interpreter ended.
