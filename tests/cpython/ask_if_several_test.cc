@@ -185,6 +185,87 @@ TEST(AskIfSeveralTest, AsksIfAnAuditHookForbidsOurs) {
   }
 }
 
+// (S42) Another hook vetoes what ours is asked; CPython adds ours all the same.
+// It is added once, and no more in 10,000 calls.
+TEST(AskIfSeveralTest, OneHookAtMost) {
+  static bool s_vetoes_all;
+  static int s_hooks_added;
+  for (const bool vetoes_all : {false, true}) {
+    Runtime runtime;
+    s_vetoes_all = vetoes_all;
+    s_hooks_added = 0;
+    ASSERT_EQ(PySys_AddAuditHook(
+                  [](const char* event, PyObject*, void*) {
+                    if (std::strcmp(event, "sys.addaudithook") == 0) {
+                      ++s_hooks_added;
+                    }
+                    const bool vetoes =
+                        s_vetoes_all
+                            ? std::strcmp(event, "sys.addaudithook") != 0
+                            : std::strncmp(event, "multislot", 9) == 0;
+                    if (vetoes) PyErr_SetNone(PyExc_RuntimeError);
+                    return vetoes ? -1 : 0;
+                  },
+                  nullptr),
+              0);
+    Cache cache;
+    for (int i = 0; i < 10000; ++i) AskIfSeveral::Register();
+    EXPECT_TRUE(IsRight(cache));
+    EXPECT_LE(s_hooks_added, 1);
+    EXPECT_TRUE(Asks());
+    EXPECT_EQ(PyErr_Occurred(), nullptr);
+    s_vetoes_all = false;  // a new interpreter needs them
+  }
+}
+
+// (S43) Interpreters that import nothing.
+TEST(AskIfSeveralTest, AsksOnceThereIsOneWithoutImports) {
+  PyConfig config;
+  PyConfig_InitIsolatedConfig(&config);
+  config.site_import = 0;
+  config._install_importlib = 0;
+  PyConfig_SetBytesString(&config, &config.program_name,
+                          MULTISLOT_PYTHON_EXECUTABLE);
+  ASSERT_FALSE(PyStatus_Exception(Py_InitializeFromConfig(&config)));
+  PyConfig_Clear(&config);
+  Cache cache;
+  AskIfSeveral::Register();
+  EXPECT_TRUE(IsRight(cache));
+  {
+    SubInterpreter sub;
+    In in(sub);
+    EXPECT_TRUE(IsRight(cache));
+  }
+  EXPECT_TRUE(IsRight(cache));
+  EXPECT_EQ(Py_FinalizeEx(), 0);
+}
+
+#if PY_VERSION_HEX < 0x030C0000
+
+// From 3.12 on no thread can be attached to it: it has no GIL.
+TEST(AskIfSeveralTest, AsksOnceThereIsABareOne) {
+  Runtime runtime;
+  Cache cache;
+  AskIfSeveral::Register();
+  ASSERT_TRUE(IsRight(cache));
+  ASSERT_FALSE(Asks());
+  PyInterpreterState* bare = PyInterpreterState_New();
+  ASSERT_NE(bare, nullptr);
+  EXPECT_TRUE(Asks());
+  PyThreadState* state = PyThreadState_New(bare);
+  PyThreadState* before = PyThreadState_Swap(state);
+  EXPECT_TRUE(IsRight(cache));
+  PyThreadState_Clear(state);
+  PyThreadState_Swap(before);
+  PyThreadState_Delete(state);
+  before = PyThreadState_Swap(nullptr);
+  PyInterpreterState_Delete(bare);
+  PyThreadState_Swap(before);
+  EXPECT_TRUE(IsRight(cache));
+}
+
+#endif  // PY_VERSION_HEX < 0x030C0000
+
 TEST(AskIfSeveralTest, RegisterLeavesAnErrorAlone) {
   Runtime runtime;
   PyErr_SetString(PyExc_KeyError, "from before");
