@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/base/optimization.h"
 #include "c10/core/impl/PyInterpreter.h"
@@ -65,8 +66,8 @@ class FixedSlots {
   PyObject* publish(const interpreter_type* interpreter,
                     PyObject* handle) const noexcept {
     const Tag tag = Traits::TagOf(interpreter);
-    if (SlotFor(tag) == nullptr) return nullptr;
-    // There was a slot for it; now, with no other fill and no retirement in
+    if (HasNoSlotFor(tag)) return nullptr;
+    // There may be a slot for it; now, with no other fill and no retirement in
     // the way, again.
     internal::RegistryLock lock;
     Slot* slot = SlotFor(tag);
@@ -171,6 +172,21 @@ class FixedSlots {
       index = Next(index);
     }
     return free;
+  }
+
+  // Whether it is certain, without the RegistryLock, that there is no slot for
+  // the tag: no other thread of its interpreter can have filled one meanwhile.
+  //
+  // A slot changes hands only after a retirement. If this look saw nothing that
+  // came after one, it is as if it had been made before, when the cache was
+  // full. If it saw another interpreter's tag in a slot that was reclaimed, the
+  // fence makes (3), which stored that, synchronise with this thread; the
+  // retirement came before that fill under the same lock, and is counted.
+  bool HasNoSlotFor(Tag own) const noexcept {
+    const std::uintptr_t retirements = Traits::Retirements();
+    if (SlotFor(own) != nullptr) return false;
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return !Traits::IsLive(own) || Traits::Retirements() == retirements;
   }
 
   static_assert(sizeof(Slot) == std::size_t{1} << internal::kHomeShift,

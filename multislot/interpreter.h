@@ -6,14 +6,10 @@
 #include <cstdint>
 
 #include "c10/core/impl/PyInterpreter.h"
+#include "multislot/internal/interpreter_traits.h"
 #include "multislot/internal/registry.h"
 
 namespace multislot {
-
-namespace internal {
-template <typename InterpreterType>
-struct InterpreterTraits;
-}  // namespace internal
 
 // One Python interpreter with a life: construction registers it, retire() or
 // destruction ends it. It has
@@ -68,6 +64,25 @@ class Interpreter : public c10::impl::PyInterpreter {
   std::atomic<internal::Tag> tag_;
   const std::uint64_t id_;
 };
+
+namespace internal {
+
+template <>
+struct InterpreterTraits<Interpreter> {
+  static Tag TagOf(const Interpreter* interpreter) noexcept {
+    return interpreter->tag_.load(std::memory_order_relaxed);
+  }
+  template <std::size_t Capacity>
+  static std::size_t HomeOffsetOf(Tag tag) noexcept {
+    return HomeOffsetOfTag<Capacity>(tag);
+  }
+  static bool IsLive(Tag tag) noexcept { return internal::IsLive(tag); }
+  static std::uintptr_t Retirements() noexcept {
+    return internal::Retirements();
+  }
+};
+
+}  // namespace internal
 
 }  // namespace multislot
 

@@ -13,7 +13,7 @@
 namespace multislot {
 namespace internal {
 
-inline namespace register_1 {
+inline namespace register_2 {
 
 constexpr std::size_t kMaxInterpreters = std::size_t{1} << kHomeBits;
 constexpr int kGenerationShift = kHomeShift + kHomeBits;
@@ -36,7 +36,7 @@ inline std::mutex g_mutex;
     [] { g_mutex.lock(); }, [] { g_mutex.unlock(); }, [] { g_mutex.unlock(); });
 #endif
 
-}  // namespace register_1
+}  // namespace register_2
 
 namespace {
 
@@ -101,6 +101,7 @@ void RetireTag(Tag tag) noexcept {
   const std::size_t index = HomeIndexOf(tag);
   // Relaxed: see IsLive().
   FindEntry(index)->live.store(0, std::memory_order_relaxed);
+  g_retirements.fetch_add(1, std::memory_order_release);  // (2) see the header
   if (index < g_first_free) g_first_free = index;
 }
 

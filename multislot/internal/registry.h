@@ -32,7 +32,7 @@ constexpr int kHomeBits = sizeof(Tag) >= 8 ? 20 : 12;
 // a cache in somebody's inline function. Of that, gcc has them make one for the
 // process (STB_GNU_UNIQUE), even for shared objects that are loaded apart and
 // embed a multislot each; then the register that gives out the tags in it, and
-// the lock that guards it, have to be one as well. The namespace register_1
+// the lock that guards it, have to be one as well. The namespace register_2
 // stands for the layout: a version that changes it, or what fills and readers
 // do, takes another.
 //
@@ -51,7 +51,7 @@ constexpr std::size_t HomeIndexOf(Tag tag) noexcept {
   return (tag >> kHomeShift) & ((std::size_t{1} << kHomeBits) - 1);
 }
 
-inline namespace register_1 {
+inline namespace register_2 {
 
 struct Entry {
   std::atomic<Tag> live{0};  // the tag of the interpreter that lives here, or 0
@@ -62,7 +62,10 @@ struct Entry {
 constexpr std::size_t kFirstEntries = 64;
 inline Entry g_first_entries[kFirstEntries];
 
-}  // namespace register_1
+// How many tags have retired.
+inline std::atomic<std::uintptr_t> g_retirements{0};
+
+}  // namespace register_2
 
 // The entry of a home index; null where the table does not reach.
 Entry* FindEntry(std::size_t index) noexcept;
@@ -76,6 +79,12 @@ inline bool IsLive(Tag tag) noexcept {
   // Relaxed: whoever acts on the answer asks again under the lock, which orders
   // this load with the stores in RegisterTag() and RetireTag().
   return entry != nullptr && entry->live.load(std::memory_order_relaxed) == tag;
+}
+
+// How many tags have retired so far. (1) Acquires (2), so whoever counts a
+// retirement finds its tag no longer alive.
+inline std::uintptr_t Retirements() noexcept {
+  return g_retirements.load(std::memory_order_acquire);  // (1)
 }
 
 // Held while a slot is filled and while a tag is registered or retired: one

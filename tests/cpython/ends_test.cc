@@ -51,8 +51,8 @@ void BeginLife() {
 int g_made = 0;
 PyObject* MakeOf(int life) {
   ++g_made;
-  return PyCapsule_New(reinterpret_cast<void*>(static_cast<std::intptr_t>(
-                           life + 1)),  // not null
+  return PyCapsule_New(reinterpret_cast<void*>(
+                           static_cast<std::intptr_t>(life + 1)),  // not null
                        nullptr, nullptr);
 }
 
@@ -85,7 +85,8 @@ PyObject* NewDying(std::function<void()> function) {
 void KeepToTheLast(PyObject* object) {
   PyObject* keep = PyImport_AddModule("__main__");
   ASSERT_EQ(PyObject_SetAttrString(keep, "last", object), 0);
-  RunScript("import os\n"
+  RunScript(
+      "import os\n"
       "def callback(last=last): pass\n"
       "os.register_at_fork(after_in_child=callback)\n"
       "del callback, last\n");
@@ -150,14 +151,11 @@ class EndsTest : public ::testing::TestWithParam<Kind> {
 };
 Cache EndsTest::cache_;
 
-INSTANTIATE_TEST_SUITE_P(Of, EndsTest,
-                         ::testing::Values(Kind::kSubInterpreters,
-                                           Kind::kRuntimes),
-                         [](const auto& kind) {
-                           return kind.param == Kind::kRuntimes
-                                      ? "Runtimes"
-                                      : "SubInterpreters";
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Of, EndsTest, ::testing::Values(Kind::kSubInterpreters, Kind::kRuntimes),
+    [](const auto& kind) {
+      return kind.param == Kind::kRuntimes ? "Runtimes" : "SubInterpreters";
+    });
 
 // (S31) The interpreter's first lookup comes after its dict was cleared.
 TEST_P(EndsTest, TheFirstLookupIsLate) {
@@ -205,7 +203,8 @@ TEST_P(EndsTest, AllThatTheCollectorKnowsIsKept) {
     Play(
         4,
         [](const Cache& cache, int life) {
-          RunScript("import atexit, gc, sys\n"
+          RunScript(
+              "import atexit, gc, sys\n"
               "kept = []\n"
               "atexit.register(lambda: kept.append(gc.get_objects()))\n");
           PyObject* kept =
@@ -225,14 +224,13 @@ TEST_P(EndsTest, TheFirstLookupIsInAnAtExitCallback) {
   static const Cache* looked_up;
   looked_up = &cache_;
   static int s_life;
-  static PyMethodDef method = {
-      "look_up",
-      [](PyObject*, PyObject*) -> PyObject* {
-        EXPECT_TRUE(IsRight(*looked_up, s_life));
-        EXPECT_TRUE(IsRight(*looked_up, s_life));
-        Py_RETURN_NONE;
-      },
-      METH_NOARGS, nullptr};
+  static PyMethodDef method = {"look_up",
+                               [](PyObject*, PyObject*) -> PyObject* {
+                                 EXPECT_TRUE(IsRight(*looked_up, s_life));
+                                 EXPECT_TRUE(IsRight(*looked_up, s_life));
+                                 Py_RETURN_NONE;
+                               },
+                               METH_NOARGS, nullptr};
   Play(
       4,
       [](const Cache&, int life) {
@@ -242,7 +240,8 @@ TEST_P(EndsTest, TheFirstLookupIsInAnAtExitCallback) {
         PyObject* function = PyCFunction_New(&method, nullptr);
         PyObject_SetAttrString(main, "look_up", function);
         Py_DECREF(function);
-        RunScript("import atexit, gc\n"
+        RunScript(
+            "import atexit, gc\n"
             "kept = []\n"
             "def callback():\n"
             "    look_up(); kept.append(gc.get_objects()); look_up()\n"
@@ -273,14 +272,11 @@ class ForgedTest : public EndsTest {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Of, ForgedTest,
-                         ::testing::Values(Kind::kSubInterpreters,
-                                           Kind::kRuntimes),
-                         [](const auto& kind) {
-                           return kind.param == Kind::kRuntimes
-                                      ? "Runtimes"
-                                      : "SubInterpreters";
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Of, ForgedTest, ::testing::Values(Kind::kSubInterpreters, Kind::kRuntimes),
+    [](const auto& kind) {
+      return kind.param == Kind::kRuntimes ? "Runtimes" : "SubInterpreters";
+    });
 
 TEST_P(ForgedTest, SysModulesIsDeleted) {
   Forge("import sys; del sys.modules", false);
@@ -349,7 +345,8 @@ TEST(NestedEndsTest, WhatXOwnsEndsOthersWhileXEnds) {
   int lookups = 0;
   for (int round = 0; round < 4; ++round) {
     SubInterpreter x;
-    auto others = std::make_shared<std::vector<std::unique_ptr<SubInterpreter>>>();
+    auto others =
+        std::make_shared<std::vector<std::unique_ptr<SubInterpreter>>>();
     for (int i = 0; i < 3; ++i) {
       others->push_back(std::make_unique<SubInterpreter>());
       In in(*others->back());

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <set>
 #include <type_traits>
@@ -16,6 +17,42 @@
 #include "multislot/interpreter.h"
 
 namespace multislot {
+namespace {
+
+// An interpreter of which a test can have something done in the midst of a look
+// for a slot: each time the cache has asked whether a tag is alive.
+struct Watched {
+  Interpreter interpreter;
+  static std::function<void(internal::Tag)> asked_whether_alive;
+};
+std::function<void(internal::Tag)> Watched::asked_whether_alive;
+
+}  // namespace
+
+namespace internal {
+
+template <>
+struct InterpreterTraits<Watched> {
+  using Ordinary = InterpreterTraits<Interpreter>;
+  static Tag TagOf(const Watched* watched) noexcept {
+    return Ordinary::TagOf(&watched->interpreter);
+  }
+  template <std::size_t Capacity>
+  static std::size_t HomeOffsetOf(Tag tag) noexcept {
+    return Ordinary::HomeOffsetOf<Capacity>(tag);
+  }
+  static bool IsLive(Tag tag) noexcept {
+    const bool is_live = Ordinary::IsLive(tag);
+    if (Watched::asked_whether_alive) Watched::asked_whether_alive(tag);
+    return is_live;
+  }
+  static std::uintptr_t Retirements() noexcept {
+    return Ordinary::Retirements();
+  }
+};
+
+}  // namespace internal
+
 namespace {
 
 template <std::size_t N>
@@ -156,6 +193,37 @@ TEST(BareInterpreterTest, HomesCoverAnyNumberOfSlots) {
     homes.insert(Traits::HomeOffsetOf<7>(i * 0x1000) / sizeof(FixedSlots<1>));
   }
   EXPECT_EQ(homes, (std::set<std::size_t>{0, 1, 2, 3, 4, 5, 6}));
+}
+
+// While a thread looks for a slot and finds none, the holder of a slot that it
+// has passed retires, and another thread of the same interpreter fills that
+// one.
+TEST(FixedSlotsTest, AnotherThreadGetsTheSlotOfOneThatRetiresDuringTheLook) {
+  char objects[4];
+  const auto object = [&objects](int i) {
+    return reinterpret_cast<PyObject*>(&objects[i]);
+  };
+  Watched first;
+  Watched second;
+  Watched own;
+  FixedSlots<2, Watched> slots;
+  ASSERT_EQ(slots.publish(&first, object(0)), object(0));
+  ASSERT_EQ(slots.publish(&second, object(1)), object(1));
+  int fills = 0;
+  internal::Tag looked_at_first = 0;
+  Watched::asked_whether_alive = [&](internal::Tag tag) {
+    if (fills > 0 || tag == own.interpreter.id()) return;
+    if (looked_at_first == 0) looked_at_first = tag;
+    if (tag == looked_at_first) return;
+    ++fills;
+    (looked_at_first == first.interpreter.id() ? first : second)
+        .interpreter.retire();
+    EXPECT_EQ(slots.publish(&own, object(2)), object(2));
+  };
+  EXPECT_EQ(slots.publish(&own, object(3)), object(2));
+  EXPECT_EQ(fills, 1);
+  EXPECT_EQ(slots.find(&own), object(2));
+  Watched::asked_whether_alive = nullptr;
 }
 
 }  // namespace
