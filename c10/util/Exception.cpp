@@ -8,13 +8,12 @@
 namespace c10 {
 namespace detail {
 
-void torchInternalAssertFail(const char* function, const char* file, int line,
-                             const char* condition, const char* message) {
-  std::string text = std::string(file) + ":" + std::to_string(line) + ": in " +
-                     function + ": internal assert failed: " + condition +
-                     ": " + message;
+void Failure::Throw(std::string message) const {
+  std::string text =
+      str(file, ":", line, ": in ", function, ": ", kind, ": ", condition);
+  if (!message.empty()) text += ": " + message;
 #if defined(__cpp_exceptions) || defined(_CPPUNWIND)
-  throw Error(std::move(text));
+  throw Error(std::move(text), std::move(message));
 #else
   std::fprintf(stderr, "%s\n", text.c_str());
   std::abort();

@@ -2,6 +2,7 @@
 #define C10_UTIL_EXCEPTION_H_
 
 #include <exception>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -9,37 +10,84 @@
 
 namespace c10 {
 
-// What a failed TORCH_INTERNAL_ASSERT throws: a bug in the code that asserts,
-// or in how it is used.
+// What a failed TORCH_INTERNAL_ASSERT or TORCH_CHECK throws.
 class Error : public std::exception {
  public:
-  explicit Error(std::string message) : message_(std::move(message)) {}
-  const char* what() const noexcept override { return message_.c_str(); }
+  // `text` is what(), `message` the part of it that the parts of the macro
+  // make.
+  Error(std::string text, std::string message)
+      : text_(std::move(text)), message_(std::move(message)) {}
+  explicit Error(const std::string& message) : Error(message, message) {}
+
+  const char* what() const noexcept override { return text_.c_str(); }
+  const char* what_without_backtrace() const noexcept { return what(); }
+  const std::string& msg() const noexcept { return message_; }
 
  private:
+  std::string text_;
   std::string message_;
 };
 
+// All that << prints of the parts, in one string.
+template <typename... Parts>
+std::string str(const Parts&... parts) {
+  std::ostringstream stream;
+  static_cast<void>((stream << ... << parts));
+  return stream.str();
+}
+inline std::string str() { return std::string(); }
+
 namespace detail {
 
-// Throws an Error; where exceptions are off, prints its text and aborts.
-[[noreturn]] void torchInternalAssertFail(const char* function,
-                                          const char* file, int line,
-                                          const char* condition,
-                                          const char* message);
+// Where a condition did not hold, and what it was.
+struct Failure {
+  const char* kind;
+  const char* condition;
+  const char* function;
+  const char* file;
+  int line;
+
+  // Throws an Error; where exceptions are off, prints its text and aborts.
+  [[noreturn]] void Throw(std::string message) const;
+
+  // Out of line, so that little is left where the condition is.
+  template <typename... Parts>
+  [[noreturn]] C10_NOINLINE void With(const Parts&... parts) const {
+    Throw(str(parts...));
+  }
+};
 
 }  // namespace detail
 }  // namespace c10
 
-// TORCH_INTERNAL_ASSERT(condition, message): nothing when the condition holds,
-// else a c10::Error that says where, what and the message, a C string. In every
-// build mode.
-#define TORCH_INTERNAL_ASSERT(condition, message)                          \
-  do {                                                                     \
-    if (C10_UNLIKELY(!(condition))) {                                      \
-      ::c10::detail::torchInternalAssertFail(__func__, __FILE__, __LINE__, \
-                                             #condition, message);         \
-    }                                                                      \
+#define C10_FAIL_UNLESS_(kind, condition, text, ...)                         \
+  do {                                                                       \
+    if (C10_UNLIKELY(!(condition))) {                                        \
+      ::c10::detail::Failure{kind, text, __func__, __FILE__, __LINE__}.With( \
+          __VA_ARGS__);                                                      \
+    }                                                                        \
   } while (false)
+
+// TORCH_INTERNAL_ASSERT(condition) or (condition, parts...): nothing when the
+// condition holds. Else a c10::Error that says condition, function, file and
+// line, and what << prints of the parts, which are evaluated only then. In
+// every build mode. It stands for a bug in the code that asserts.
+#define TORCH_INTERNAL_ASSERT(condition, ...) \
+  C10_FAIL_UNLESS_("internal assert failed", condition, #condition, __VA_ARGS__)
+
+// The same for a mistake of the caller's.
+#define TORCH_CHECK(condition, ...) \
+  C10_FAIL_UNLESS_("check failed", condition, #condition, __VA_ARGS__)
+
+// The same unless NDEBUG is defined; then the condition is not evaluated.
+#if defined(NDEBUG)
+#define TORCH_INTERNAL_ASSERT_DEBUG_ONLY(condition, ...)      \
+  do {                                                        \
+    if (false) TORCH_INTERNAL_ASSERT(condition, __VA_ARGS__); \
+  } while (false)
+#else
+#define TORCH_INTERNAL_ASSERT_DEBUG_ONLY(condition, ...) \
+  TORCH_INTERNAL_ASSERT(condition, __VA_ARGS__)
+#endif
 
 #endif  // C10_UTIL_EXCEPTION_H_

@@ -1,13 +1,16 @@
 // What c10/ has besides the cache, whose behaviour //tests/conformance states.
 
+#include <cstddef>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "c10/core/PyHandleCache.h"
 #include "c10/core/impl/PyInterpreter.h"
 #include "c10/util/Exception.h"
 #include "c10/util/python_stub.h"
 #include "gtest/gtest.h"
+#include "tests/c10/written_for_pytorch.h"
 
 namespace {
 
@@ -57,21 +60,90 @@ TEST(PyInterpreterTest, WithoutVTableIsDisarmed) {
   EXPECT_FALSE(interpreter->name().empty());
 }
 
-TEST(ExceptionTest, AssertThatHoldsDoesNothing) {
-  TORCH_INTERNAL_ASSERT(1 + 1 == 2, "arithmetic");
+// What the error says that `function` throws.
+template <typename Function>
+std::string ErrorOf(Function function) {
+  try {
+    function();
+  } catch (const c10::Error& error) {
+    EXPECT_EQ(std::string(error.what()), error.what_without_backtrace());
+    return error.what();
+  }
+  ADD_FAILURE() << "did not throw";
+  return std::string();
 }
 
-TEST(ExceptionTest, AssertThatFailsSaysWhereAndWhat) {
+void ExpectParts(const std::string& text,
+                 const std::vector<std::string>& parts) {
+  std::size_t from = 0;
+  for (const std::string& part : parts) {
+    const std::size_t at = text.find(part, from);
+    EXPECT_NE(at, std::string::npos) << part << " in: " << text;
+    if (at != std::string::npos) from = at + part.size();
+  }
+}
+
+TEST(ExceptionTest, AConditionThatHoldsDoesNothing) {
+  int evaluated = 0;
+  TORCH_INTERNAL_ASSERT(++evaluated == 1);
+  TORCH_INTERNAL_ASSERT(++evaluated == 2, "parts are", ++evaluated);
+  TORCH_CHECK(++evaluated == 3, ++evaluated);
+  EXPECT_EQ(evaluated, 3);
+}
+
+TEST(ExceptionTest, AnErrorSaysWhereAndWhat) {
+  ExpectParts(ErrorOf([] { TORCH_INTERNAL_ASSERT(1 + 1 == 3); }),
+              {"c10_test.cc:", "operator()", "internal assert", "1 + 1 == 3"});
+  ExpectParts(ErrorOf([] { TORCH_INTERNAL_ASSERT(1 + 1 == 3, "is off"); }),
+              {"c10_test.cc:", "1 + 1 == 3", "is off"});
+  ExpectParts(ErrorOf([] {
+                TORCH_CHECK(false, "two ", 2, ' ', std::string("parts"), 0.5);
+              }),
+              {"c10_test.cc:", "check", "false", "two 2 parts0.5"});
+}
+
+TEST(ExceptionTest, TheMessageIsWhatThePartsMake) {
   try {
-    TORCH_INTERNAL_ASSERT(1 + 1 == 3, "arithmetic is off");
+    TORCH_CHECK(false, "parts: ", 2);
     FAIL() << "did not throw";
   } catch (const c10::Error& error) {
-    const std::string text = error.what();
-    for (const char* part :
-         {"c10_test.cc:", "1 + 1 == 3", "arithmetic is off"}) {
-      EXPECT_NE(text.find(part), std::string::npos) << part << " in: " << text;
-    }
+    EXPECT_EQ(error.msg(), "parts: 2");
   }
+}
+
+TEST(ExceptionTest, DebugOnly) {
+  int evaluated = 0;
+  TORCH_INTERNAL_ASSERT_DEBUG_ONLY(++evaluated == 1, "x", 1);
+#ifdef NDEBUG
+  EXPECT_EQ(evaluated, 0);
+#else
+  EXPECT_EQ(evaluated, 1);
+  ExpectParts(ErrorOf([] { TORCH_INTERNAL_ASSERT_DEBUG_ONLY(1 == 2); }),
+              {"1 == 2"});
+#endif
+}
+
+TEST(WrittenForPyTorchTest, Works) {
+  c10::impl::PyInterpreter first(nullptr);
+  c10::impl::PyInterpreter second(nullptr);
+  static char object;
+  PyObject* handle = reinterpret_cast<PyObject*>(&object);
+  const user::LastObject last;
+  EXPECT_EQ(last.get(&first, [&] { return handle; }), handle);
+  EXPECT_EQ(last.get(&first, []() -> PyObject* { return nullptr; }), handle);
+  ExpectParts(ErrorOf([&] {
+                static_cast<void>(last.get(&second, [&] { return handle; }));
+              }),
+              {"written_for_pytorch.h:", "get", "owner == nullptr",
+               "object of 0x", " wanted by 0x", ", after 1 lookups"});
+  ExpectParts(ErrorOf([&] {
+                static_cast<void>(last.get(nullptr, [&] { return handle; }));
+              }),
+              {"written_for_pytorch.h:", "get", "self"});
+  EXPECT_EQ(user::half(4), 2);
+  ExpectParts(ErrorOf([] { user::half(3); }),
+              {"half", "number % 2 == 0", "3 is odd!"});
+  ExpectParts(ErrorOf([] { user::half(-1); }), {"half", "false"});
 }
 
 }  // namespace
