@@ -52,11 +52,32 @@ else
   fail "test //..."
 fi
 
+# The library has a symbol with the version that it is compiled for.
+python_of() { # python_of FILE PATTERN [BAZEL-OPTION...]
+  local file=$1 pattern=$2 output what
+  shift 2
+  what=$file${*:+ $*}
+  if ! $bazel build "${options[@]}" "$@" "//:$file" >"$log" 2>&1 ||
+    ! output=$(nm --defined-only "$($bazel info "${options[@]}" "$@" bazel-bin 2>"$log")/$file" 2>"$log" |
+      sed -nE 's/.* multislot_needs_((python|limited_api)_3_[0-9]+)$/\1/p'); then
+    fail "build $what"
+    return
+  fi
+  # shellcheck disable=SC2053  # a pattern it is
+  if [[ $output == $pattern ]]; then
+    echo "consumer: $what: $output"
+  else
+    fail "$what is for '$output', not for '$pattern'"
+  fi
+}
+
+python_of handle_cache.abi3.so limited_api_3_10
+
 # What it compiles of its dependencies is multislot, and nothing of Abseil, whose
 # headers some Bazels list for being checked.
 if $bazel aquery "${options[@]}" \
   'mnemonic("CppCompile", deps(//:lookup) union deps(//:handle_cache.so))' >"$log" 2>&1 &&
-  grep -q 'registry\.cc' "$log" && grep -q 'current_interpreter\.cc' "$log"; then
+  grep -q 'registry\.cc' "$log" && grep -q 'record_life\.cc' "$log"; then
   if grep -E '^action .Compiling .*absl.*\.cc.' "$log"; then
     fail "compiles Abseil"
   else

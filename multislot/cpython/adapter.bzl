@@ -7,7 +7,8 @@ def cpython_adapter(name, python, limited_api = None, **kwargs):
 
     Args:
       name: its name.
-      python: a cc_library that has Python.h.
+      python: a cc_library that has Python.h, and no libpython. What
+        //multislot/cpython is built for is "@multislot//multislot/cpython:python".
       limited_api: what Py_LIMITED_API is to be, for it and for whatever depends
         on it: "0x030a0000" or higher. A lookup then costs a call into CPython.
       **kwargs: as of cc_library: visibility, testonly.
@@ -23,7 +24,10 @@ def cpython_adapter(name, python, limited_api = None, **kwargs):
         ],
         defines = defines,
         linkstatic = True,
-        deps = [python],
+        deps = [
+            Label("//multislot"),  # from another workspace: for the path to headers
+            python,
+        ],
         testonly = kwargs.get("testonly"),
     )
     cc_library(
