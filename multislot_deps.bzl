@@ -2,7 +2,7 @@
 
 load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
 load("@bazel_tools//tools/build_defs/repo:utils.bzl", "maybe")
-load("//third_party/python:pythons.bzl", "python_headers_and_libraries")
+load("//third_party/python:pythons.bzl", "default_python", "python_headers_and_libraries")
 
 def multislot_deps():
     """Defines the repositories that multislot needs, unless they are there already."""
@@ -40,4 +40,9 @@ def multislot_deps():
     maybe(
         python_headers_and_libraries,
         name = "multislot_pythons",
+    )
+    maybe(
+        default_python,
+        name = "multislot_default_python",
+        headers = "@multislot_pythons//:default_headers",
     )

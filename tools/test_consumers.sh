@@ -5,7 +5,8 @@
 #
 #   tools/test_consumers.sh [BAZEL-OPTION...]      say, --enable_bzlmod
 #
-# BAZEL is the command, ./bazelw by default.
+# BAZEL is the command, ./bazelw by default. PYTHON is the version, say 3.12, that
+# the adapter has to be compiled for by default; whichever it is, if not set.
 
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../examples/consumer"
@@ -71,6 +72,10 @@ python_of() { # python_of FILE PATTERN [BAZEL-OPTION...]
   fi
 }
 
+machine=$(sh ../../third_party/python/find_pythons.sh | head -n 1 | cut -f 2 | cut -d . -f 1,2)
+default=${PYTHON:-*}
+python_of handle_cache.so "python_${default/./_}"
+python_of handle_cache.so "python_${machine/./_}" --config=machine_python
 python_of handle_cache.abi3.so limited_api_3_10
 
 # What it compiles of its dependencies is multislot, and nothing of Abseil, whose

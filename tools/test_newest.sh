@@ -142,12 +142,72 @@ touch $registry/empty/BUILD $registry/empty/MODULE.bazel
 echo '{}' >$registry/bazel_registry.json
 bzlmod="--enable_bzlmod --noenable_workspace --lockfile_mode=off --registry=file://$registry
   --incompatible_use_plus_in_repo_names --incompatible_disable_native_repo_rules"
-for pair in rules_cc=/deps/rules_cc abseil-cpp=/deps/com_google_absl googletest=/deps/com_google_googletest; do
+for pair in rules_cc=/deps/rules_cc rules_python=/deps/rules_python \
+  abseil-cpp=/deps/com_google_absl googletest=/deps/com_google_googletest; do
   bzlmod+=" --override_module=$pair"
 done
 # What only our own tests use, a consumer has not.
 ours="--override_module=google_benchmark=/deps/com_github_google_benchmark
   --override_repository=+_repo_rules+pybind11=/deps/pybind11"
+# Debian's rules_python is older than toolchains with headers. This stands for
+# what a newer one has of them, under the same names.
+rm -rf /deps/rules_python
+cp -r /usr/share/bazel/rules/python /deps/rules_python
+mkdir /deps/rules_python/python/cc
+cat >/deps/rules_python/python/cc/BUILD.bazel <<'BUILD'
+load(":py_cc_toolchain.bzl", "current_headers")
+
+package(default_visibility = ["//visibility:public"])
+
+toolchain_type(name = "toolchain_type")
+
+current_headers(name = "current_py_cc_headers")
+BUILD
+cat >/deps/rules_python/python/cc/py_cc_toolchain.bzl <<'BZL'
+def _toolchain(ctx):
+    return platform_common.ToolchainInfo(providers = [ctx.attr.headers[CcInfo], ctx.attr.headers[DefaultInfo]])
+
+py_cc_toolchain = rule(
+    _toolchain,
+    attrs = {"headers": attr.label(), "python_version": attr.string()},
+)
+
+def _current_headers(ctx):
+    return ctx.toolchains["//python/cc:toolchain_type"].providers
+
+current_headers = rule(_current_headers, toolchains = ["//python/cc:toolchain_type"])
+BZL
+
+# A consumer's toolchain for another Python than the machine's python3.
+add_toolchain() { # add_toolchain VERSION
+  echo 'bazel_dep(name = "rules_python", version = "1.3.0")' >>MODULE.bazel
+  mkdir python_toolchain
+  ln -s "/usr/include/python$1" python_toolchain/include
+  cat >python_toolchain/BUILD <<BUILD
+load("@rules_cc//cc:defs.bzl", "cc_library")
+load("@rules_python//python/cc:py_cc_toolchain.bzl", "py_cc_toolchain")
+
+package(default_visibility = ["//visibility:public"])
+
+cc_library(
+    name = "headers",
+    hdrs = glob(["include/**/*.h"]),
+    includes = ["include"],
+)
+
+py_cc_toolchain(
+    name = "python",
+    headers = ":headers",
+    python_version = "$1",
+)
+
+toolchain(
+    name = "python_toolchain",
+    toolchain = ":python",
+    toolchain_type = "@rules_python//python/cc:toolchain_type",
+)
+BUILD
+}
 fill_registry() { # fill_registry BAZEL-OPTION...
   local missing name version
   for _ in {1..100}; do
@@ -176,14 +236,17 @@ fi
 
 try "WORKSPACE, g++" $bazel_test $strict $workspace //tests/c10/... //tests/multislot/... \
   //tests/linking/... //tests/cpython/... //examples/... //benchmarks/...
-try "consumers, WORKSPACE" env BAZEL=bazel tools/test_consumers.sh $strict $workspace
+python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+try "consumers, WORKSPACE" env BAZEL=bazel PYTHON="$python" tools/test_consumers.sh $strict $workspace
 
 fill_registry $bzlmod $ours
 try "bzlmod, clang" $bazel_test $strict $bzlmod $ours --config=clang //tests/c10/... \
   //tests/multislot/... //tests/linking/... //tests/conformance:default_test \
   //examples/c_extension/... //examples/pybind11_extension/...
-(cd examples/consumer && fill_registry $bzlmod)
-try "consumers, bzlmod" env BAZEL=bazel tools/test_consumers.sh $strict $bzlmod
+if [ "$python" = 3.15 ]; then other=3.14; else other=3.15; fi
+toolchain=--extra_toolchains=//python_toolchain
+(cd examples/consumer && add_toolchain "$other" && fill_registry $bzlmod)
+try "consumers, bzlmod" env BAZEL=bazel PYTHON="$other" tools/test_consumers.sh $strict $bzlmod $toolchain
 
 bazel shutdown
 (cd examples/consumer && bazel shutdown)

@@ -11,6 +11,10 @@ found, two cc_libraries named after it:
 and `default_headers` and `default` for the one that comes first. Its file
 defs.bzl lists them: PYTHONS maps names to versions, DEFAULT_PYTHON is the name
 of the one that comes first.
+
+The repository that default_python() makes has one target, `headers`: the Python
+that //multislot/cpython is built for unless a flag names another. It does not
+look at the machine itself.
 """
 
 _BUILD_HEAD = """\
@@ -84,4 +88,25 @@ python_headers_and_libraries = repository_rule(
         "PYENV_ROOT",
     ],
     local = True,
+)
+
+_DEFAULT_PYTHON = """\
+alias(
+    name = "headers",
+    actual = "{headers}",
+    visibility = ["//visibility:public"],
+)
+"""
+
+def _default_python_impl(repository_ctx):
+    repository_ctx.file("BUILD.bazel", _DEFAULT_PYTHON.format(headers = repository_ctx.attr.headers))
+
+default_python = repository_rule(
+    implementation = _default_python_impl,
+    attrs = {
+        "headers": attr.string(
+            doc = "The label of a cc_library that has Python.h.",
+            mandatory = True,
+        ),
+    },
 )
