@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 #
 # Checks formatting: C++ with clang-format 14, Bazel files with buildifier and
-# its lint, shell and Python scripts for syntax, and that no symbolic link is
-# committed, as Bazel's own to its output are. `tools/lint.sh --fix` mends what
+# its lint, shell and Python scripts for syntax, that no file includes one of a
+# layer above it, and that no symbolic link is committed, as Bazel's own to its
+# output are. `tools/lint.sh --fix` mends what
 # it can.
 
 set -euo pipefail
@@ -31,6 +32,7 @@ git ls-files -z '*.bzl' '*BUILD' '*.bazel' '*WORKSPACE' |
 git ls-files -z '*.sh' bazelw .ci/run | xargs -0 -n 1 bash -n
 git ls-files -z '*.py' |
   xargs -0 -n 1 python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read(), sys.argv[1])'
+python3 tools/check_layers.py
 if git ls-files --stage | grep '^120000'; then
   echo "lint: git tracks symbolic links" >&2
   exit 1

@@ -1,8 +1,9 @@
 #ifndef TESTS_C10_WRITTEN_FOR_PYTORCH_H_
 #define TESTS_C10_WRITTEN_FOR_PYTORCH_H_
 
-// A header such as PyTorch's users write it: it uses PyTorch's headers and macros,
-// and knows nothing of multislot. It has to compile against our c10 unchanged.
+// A header such as PyTorch's users write it: it uses PyTorch's headers and
+// macros, and knows nothing of multislot. It has to compile against our c10
+// unchanged.
 
 #include <c10/core/impl/PyInterpreter.h>
 #include <c10/macros/Macros.h>

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Checks that dependencies point downwards: no file includes one of a higher layer.
+
+A file belongs to the first layer that has a pattern for it, whatever its ending.
+"""
+
+import fnmatch
+import re
+import subprocess
+import sys
+
+# From the bottom up.
+LAYERS = [
+    ["c10/macros/*"],
+    ["c10/util/*"],
+    ["c10/core/*"],
+    ["multislot/internal/assume", "multislot/internal/registry"],
+    ["multislot/internal/*"],
+    ["multislot/interpreter", "multislot/slot_policy"],
+    ["multislot/fixed_slots", "multislot/basic_py_handle_cache"],
+    ["multislot/single_slot"],
+    ["multislot/default_slot_policy"],
+    ["multislot/py_handle_cache"],
+    # The adapter's rooms.
+    ["multislot/cpython/internal/python_abi"],
+    ["multislot/cpython/internal/keep_error"],
+    ["multislot/cpython/internal/records"],  # who is current
+    ["multislot/cpython/internal/record_life"],
+    ["multislot/cpython/internal/owned"],
+    ["multislot/cpython/current_interpreter"],
+    [
+        "multislot/cpython/ask_if_several",
+        "multislot/cpython/handle_cache",
+        "multislot/cpython/import_attr",
+    ],
+    ["multislot/cpython/multislot"],  # for C
+]
+
+
+def layer(file):
+    name = file.rsplit(".", 1)[0]
+    for number, patterns in enumerate(LAYERS):
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+            return number
+    return None
+
+
+def main():
+    files = subprocess.run(
+        ["git", "ls-files", "c10", "multislot"], stdout=subprocess.PIPE, check=True, text=True
+    ).stdout.split()
+    bad = []
+    for file in files:
+        if not re.search(r"\.(h|c|cc|cpp)$", file):
+            continue
+        own = layer(file)
+        if own is None:
+            bad.append(f"{file}: in no layer of tools/check_layers.py")
+            continue
+        for included in re.findall(r'^#include "(.*)"', open(file, encoding="utf-8").read(), re.M):
+            if included.startswith("absl/"):  # below all of it
+                continue
+            other = layer(included)
+            if other is None or other > own:
+                bad.append(f"{file}: includes {included}, which is above it")
+    print("\n".join(bad) or f"layers: {len(LAYERS)}, and no dependency upwards")
+    return bool(bad)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
