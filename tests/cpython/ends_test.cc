@@ -266,6 +266,9 @@ class ForgedTest : public EndsTest {
               EXPECT_EQ(g_made, made + (looks_up_first ? 0 : 1));
             }
             Py_INCREF(PyInterpreterState_GetDict(PyInterpreterState_Get()));
+            // Never given back.
+            PyObject_GetAttrString(PyImport_AddModule("__main__"), "kept");
+            PyErr_Clear();
           },
           looks_up_first);
     }
@@ -322,6 +325,26 @@ TEST_P(ForgedTest, RegisterIsReplaced) {
       "import atexit\n"
       "kept = []\n"
       "atexit.register = lambda function: kept.append(function)\n",
+      true);
+}
+
+TEST_P(ForgedTest, SysIsCopied) {
+  Forge("import sys; kept = dict(vars(sys))", true);
+}
+TEST_P(ForgedTest, SysLosesWhatIsOurs) {
+  Forge(
+      "import sys\n"
+      "for name in list(vars(sys)):\n"
+      "    if name.startswith('multislot.'): delattr(sys, name)\n",
+      true);
+}
+TEST_P(ForgedTest, SysHasSomethingElseOfThatName) {
+  Forge(
+      "import sys\n"
+      "kept = []\n"
+      "for name in list(vars(sys)):\n"
+      "    if name.startswith('multislot.'):\n"
+      "        kept.append(getattr(sys, name)); setattr(sys, name, 1)\n",
       true);
 }
 

@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <cstring>
 #include <new>
 
 #include "multislot/cpython/internal/keep_error.h"
@@ -112,14 +111,16 @@ void EndProof(Record* record, Record::Stage stage) noexcept {
   }
 }
 
-constexpr char kAtExitName[] = "multislot.atexit";
+// A witness is a capsule that knows a record, and which of its lives, since
+// somebody may keep the capsule for longer than that. As long as the address is
+// proven there are two in the interpreter: one is in a function that atexit
+// has, and one is in sys.
+constexpr char kWitnessName[] = "multislot.witness";
 
-// What the function that is registered with atexit knows: a record, and which
-// of its lives, since somebody may keep the function for longer than that.
-struct Registered {
-  explicit Registered(PyObject* capsule)
+struct Witness {
+  explicit Witness(PyObject* capsule)
       : record(
-            static_cast<Record*>(PyCapsule_GetPointer(capsule, kAtExitName))),
+            static_cast<Record*>(PyCapsule_GetPointer(capsule, kWitnessName))),
         life(reinterpret_cast<std::uintptr_t>(PyCapsule_GetContext(capsule))) {}
   // Under the RegistryLock.
   bool lives() const noexcept {
@@ -130,78 +131,92 @@ struct Registered {
   std::uintptr_t life;
 };
 
-// The interpreter's end begins.
-PyObject* InterpreterEnds(PyObject* capsule, PyObject*) {
-  const Registered registered(capsule);
-  {
-    RegistryLock lock;
-    if (registered.lives()) EndProof(registered.record, Record::kUnprovable);
-  }
-  Py_RETURN_NONE;
+// The witness goes. That is a sign of the interpreter's end, but does not have
+// to be: in a child of a fork, multiprocessing clears what atexit has. So there
+// may be another proof, unless this one is not finished yet.
+void WitnessGoes(PyObject* capsule) {
+  const Witness witness(capsule);
+  RegistryLock lock;
+  if (!witness.lives()) return;
+  EndProof(witness.record, witness.record->stage == Record::kProven
+                               ? Record::kNew
+                               : Record::kUnprovable);
 }
 
-// Nobody has the function any more. In a process that forked, that does not
-// have to be the end (multiprocessing clears what atexit has), so there may be
-// another proof. CPython 3.9 may keep what is registered late for longer than
-// the interpreter, so not there, and not if it is dropped at once.
-void FunctionIsDropped(PyObject* capsule) {
-  const Registered registered(capsule);
-  RegistryLock lock;
-  if (!registered.lives()) return;
-  Record* record = registered.record;
-#if PY_VERSION_HEX >= 0x030A0000
-  const bool again = record->stage == Record::kProven;
-#else
-  const bool again = false;
-#endif
-  EndProof(record, again ? Record::kNew : Record::kUnprovable);
+// atexit calls it as the interpreter's end begins.
+PyObject* InterpreterEnds(PyObject* capsule, PyObject*) {
+  const Witness witness(capsule);
+  {
+    RegistryLock lock;
+    if (witness.lives()) EndProof(witness.record, Record::kUnprovable);
+  }
+  Py_RETURN_NONE;
 }
 
 PyMethodDef g_interpreter_ends = {
     "multislot_interpreter_ends", InterpreterEnds, METH_NOARGS,
     "Tells multislot that its caches have to look twice from here on."};
 
-// A callable for atexit; null with an error set.
-PyObject* NewFunction(Record* record) {
-  PyObject* capsule = PyCapsule_New(record, kAtExitName, nullptr);
+// Null with an error set.
+PyObject* NewWitness(Record* record) {
+  PyObject* capsule = PyCapsule_New(record, kWitnessName, nullptr);
   if (capsule == nullptr) return nullptr;
-  PyObject* function = nullptr;
-  if (PyCapsule_SetContext(capsule, reinterpret_cast<void*>(record->life)) ==
-          0 &&
-      PyCapsule_SetDestructor(capsule, FunctionIsDropped) == 0) {
-    function = PyCFunction_NewEx(&g_interpreter_ends, capsule, nullptr);
-  }
-  Py_DecRef(capsule);
-  // It is no part of a cycle, and whoever leaks all that gc.get_objects() gives
-  // must not keep it.
-  if (function != nullptr) PyObject_GC_UnTrack(function);
-  return function;
+  PyCapsule_SetContext(capsule, reinterpret_cast<void*>(record->life));
+  PyCapsule_SetDestructor(capsule, WitnessGoes);
+  return capsule;
 }
 
-// Whether atexit has the function now. Imports atexit, if need be. Where it is
-// not CPython's own, or its `register` is not, nothing is registered with it.
-bool RegisterWithAtExit(Record* record) {
-  PyObject* module = PyImport_ImportModule("atexit");
-  PyObject* function = module == nullptr ? nullptr : NewFunction(record);
-  PyObject* register_function =
-      function == nullptr ? nullptr
-                          : PyObject_GetAttrString(module, "register");
-  PyObject* result = nullptr;
-  if (register_function != nullptr && PyCFunction_Check(register_function) &&
-      PyCFunction_GetSelf(register_function) == module) {
-    result = PyObject_CallFunctionObjArgs(register_function, function, nullptr);
+// A key for what this table has in an interpreter. Shared objects that have a
+// table of their own have things of their own. Null with an error set.
+PyObject* NewKey() {
+  return PyUnicode_FromFormat("multislot.record.%p", &g_records);
+}
+
+bool IsWitnessOf(const Record* record, PyObject* object) {
+  if (object == nullptr || !PyCapsule_IsValid(object, kWitnessName)) {
+    return false;
   }
-  const bool registered = result != nullptr;
+  const Witness witness(object);
+  return witness.record == record && witness.life == record->life;
+}
+
+// The interpreter's end sets what sys has to None, whoever keeps its dict.
+bool AddWitnessToSys(Record* record) {
+  PyObject* key = NewKey();
+  if (key == nullptr) return false;
+  const char* name = PyUnicode_AsUTF8AndSize(key, nullptr);
+  bool added = name != nullptr;
+  if (added && !IsWitnessOf(record, PySys_GetObject(name))) {
+    PyObject* witness = NewWitness(record);
+    added = witness != nullptr && PySys_SetObject(name, witness) == 0;
+    Py_DecRef(witness);
+  }
+  Py_DecRef(key);
+  return added;
+}
+
+// Imports atexit, if need be.
+bool AddWitnessToAtExit(Record* record) {
+  PyObject* module = PyImport_ImportModule("atexit");
+  PyObject* witness = module == nullptr ? nullptr : NewWitness(record);
+  PyObject* function =
+      witness == nullptr
+          ? nullptr
+          : PyCFunction_NewEx(&g_interpreter_ends, witness, nullptr);
+  PyObject* result =
+      function == nullptr
+          ? nullptr
+          : PyObject_CallMethod(module, "register", "O", function);
+  const bool added = result != nullptr;
   // A signal that came meanwhile is the caller's.
   if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
     PyErr_SetInterrupt();
   }
-  PyErr_Clear();
   Py_DecRef(result);
-  Py_DecRef(register_function);
   Py_DecRef(function);
+  Py_DecRef(witness);
   Py_DecRef(module);
-  return registered;
+  return added;
 }
 
 // Tries to prove the record's address, if it is time to: at the first lookup,
@@ -210,7 +225,8 @@ void Prove(Record* record) {
   const std::uint32_t number =
       record->lookups_by_dict.fetch_add(1, std::memory_order_relaxed);
   if ((number & (number - 1)) != 0 || !BeginProof(record)) return;
-  FinishProof(record, RegisterWithAtExit(record));
+  FinishProof(record, AddWitnessToSys(record) && AddWitnessToAtExit(record));
+  PyErr_Clear();
 }
 
 // --- The interpreter's dict --------------------------------------------------
@@ -283,8 +299,7 @@ PyObject* NewCapsule(PyInterpreterState* state) {
 PyObject* Anchor(PyInterpreterState* state, bool may_be_born) {
   PyObject* dict = DictOf(state);
   if (dict == nullptr) return nullptr;
-  // Shared objects that have a table of their own have records of their own.
-  PyObject* key = PyUnicode_FromFormat("%s.%p", kRecordName, &g_records);
+  PyObject* key = NewKey();
   if (key == nullptr) return nullptr;
   PyObject* capsule = PyDict_GetItemWithError(dict, key);
   Py_IncRef(capsule);

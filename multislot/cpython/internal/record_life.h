@@ -7,13 +7,14 @@
 // interpreter's dict (PyInterpreterState_GetDict) by a capsule. The capsule's
 // end, which comes with the dict's, is the record's.
 //
-// Its address is proven, so that a lookup needs the address only, from the
-// moment at which a function of ours is registered with the interpreter's own
-// atexit, until the first of these: atexit calls that function, as the
-// interpreter's end begins; somebody drops it, as atexit does once the end has
-// begun; the record ends. From there on lookups find the record by the dict.
-// So whoever keeps the dict for longer than the interpreter lives, or keeps the
-// function, the address is not taken for another interpreter's.
+// Its address is proven, so that a lookup needs the address only, while it has
+// two witnesses in the interpreter: a function that is registered with the
+// interpreter's own atexit, and an object in sys. The proof ends as soon as one
+// of these happens: atexit calls the function, as the interpreter's end begins;
+// one of the witnesses is dropped; the record ends. From there on lookups find
+// the record by the dict. So whoever keeps the interpreter's dict, or all that
+// the garbage collector knows, for longer than the interpreter lives, its
+// address is not taken for another interpreter's.
 //
 // No record is born once sys.modules is gone. That is how CPython's end looks
 // from outside when it is past what would clear the dict, or soon will be. A
