@@ -8,6 +8,7 @@
 
 #include <Python.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
@@ -20,7 +21,7 @@
 #include "gtest/gtest.h"
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/handle_cache.h"
-#include "multislot/cpython/import_attr.h"
+#include "multislot/cpython/internal/records.h"
 #include "multislot/fixed_slots.h"
 #include "tests/cpython/embedded.h"
 
@@ -167,6 +168,8 @@ TEST_P(EndsTest, TheFirstLookupIsLate) {
           ++lookups;
           EXPECT_TRUE(IsRight(cache, life));
           EXPECT_TRUE(IsRight(cache, life));
+          // It would never retire.
+          EXPECT_EQ(CurrentInterpreter(), nullptr);
         });
         KeepToTheLast(dying);
         Py_DECREF(dying);
@@ -331,6 +334,14 @@ TEST_P(ForgedTest, RegisterIsReplaced) {
 TEST_P(ForgedTest, SysIsCopied) {
   Forge("import sys; kept = dict(vars(sys))", true);
 }
+TEST_P(ForgedTest, SysIsCopiedAndAllIsKept) {
+  Forge(
+      "import atexit, gc, sys\n"
+      "kept = []\n"
+      "atexit.register(lambda: kept.append([dict(vars(sys)), "
+      "gc.get_objects()]))",
+      true);
+}
 TEST_P(ForgedTest, SysLosesWhatIsOurs) {
   Forge(
       "import sys\n"
@@ -346,6 +357,77 @@ TEST_P(ForgedTest, SysHasSomethingElseOfThatName) {
       "    if name.startswith('multislot.'):\n"
       "        kept.append(getattr(sys, name)); setattr(sys, name, 1)\n",
       true);
+}
+
+// What one interpreter's fake atexit got is called in later ones, which lose no
+// speed by it.
+TEST_P(EndsTest, FunctionsOfInterpretersThatAreGone) {
+  static std::vector<PyObject*> s_kept;
+  static PyMethodDef method = {"keep",
+                               [](PyObject*, PyObject* function) -> PyObject* {
+                                 Py_INCREF(function);
+                                 s_kept.push_back(function);
+                                 Py_RETURN_NONE;
+                               },
+                               METH_O, nullptr};
+  Play(
+      4,
+      [](const Cache& cache, int life) {
+        PyObject* keep = PyCFunction_New(&method, nullptr);
+        PyObject_SetAttrString(PyImport_ImportModule("atexit"), "register",
+                               keep);
+        Py_DECREF(keep);
+        EXPECT_TRUE(IsRight(cache, life));
+        const auto is_proven = [] {
+          return internal::FindInPlace(PyInterpreterState_Get(), 0) != nullptr;
+        };
+        EXPECT_TRUE(is_proven());
+        for (std::size_t i = 0; i + 1 < s_kept.size(); ++i) {
+          Py_XDECREF(PyObject_CallObject(s_kept[i], nullptr));
+        }
+        EXPECT_TRUE(is_proven());
+        // Its own one, which says that it ends.
+        ASSERT_FALSE(s_kept.empty());
+        Py_XDECREF(PyObject_CallObject(s_kept.back(), nullptr));
+        EXPECT_FALSE(is_proven());
+        EXPECT_TRUE(IsRight(cache, life));
+      },
+      false);
+}
+
+// atexit drops what it gets, so that there is one witness only, and somebody
+// keeps that one.
+TEST_P(EndsTest, AtExitForgetsAndSysIsCopied) {
+  Play(
+      4,
+      [](const Cache& cache, int life) {
+        RunScript(
+            "import atexit\n"
+            "atexit.register = lambda function: None\n");
+        for (int i = 0; i < 4; ++i) EXPECT_TRUE(IsRight(cache, life));
+        RunScript("import sys; kept = dict(vars(sys))");
+        EXPECT_NE(
+            PyObject_GetAttrString(PyImport_AddModule("__main__"), "kept"),
+            nullptr);
+        Py_INCREF(PyInterpreterState_GetDict(PyInterpreterState_Get()));
+      },
+      false);
+}
+
+// Somebody clears atexit in mid-life, as multiprocessing does in the child of a
+// fork. Before long lookups are as fast as before.
+TEST_P(EndsTest, ClearedAtExitCostsNoSpeed) {
+  Play(4, [](const Cache& cache, int life) {
+    const auto is_proven = [] {
+      return internal::FindInPlace(PyInterpreterState_Get(), 0) != nullptr;
+    };
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_TRUE(is_proven());
+      RunScript("import atexit; atexit._clear()");
+      EXPECT_FALSE(is_proven());
+      for (int j = 0; j < 16; ++j) EXPECT_TRUE(IsRight(cache, life));
+    }
+  });
 }
 
 // The interpreter's dict is emptied. What was there is gone, and made anew.

@@ -72,6 +72,16 @@ PyObject* Race(PyObject*, PyObject* make) {
       [make] { return PyObject_CallObject(make, nullptr); }));
 }
 
+// With an error pending, which has to be there afterwards.
+PyObject* WithError(PyObject*, PyObject* make) {
+  const HandleCache<FixedSlots<1>> cache;
+  PyErr_SetString(PyExc_KeyError, "from before");
+  PyObject* made = New(cache.get_or_create(
+      [make] { return PyObject_CallObject(make, nullptr); }));
+  if (made != nullptr && PyErr_ExceptionMatches(PyExc_KeyError)) PyErr_Clear();
+  return made;
+}
+
 PyObject* Made(PyObject*, PyObject*) { return PyLong_FromLong(g_made); }
 
 PyObject* Register(PyObject*, PyObject*) {
@@ -85,6 +95,7 @@ PyMethodDef g_methods[] = {
     {"without_slot", WithoutSlot, METH_NOARGS, nullptr},
     {"from_c", FromC, METH_O, nullptr},
     {"race", Race, METH_O, nullptr},
+    {"with_error", WithError, METH_O, nullptr},
     {"made", Made, METH_NOARGS, nullptr},
     {"register", Register, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
