@@ -93,13 +93,16 @@ bool IsTheOnlyOne(PyInterpreterState* state) {
 void RegisterCurrent() {
   PyInterpreterState* state = CurrentState();
   Record* record = CurrentRecord();
-  if (record == nullptr || record != FindInPlace(state, 0)) return;
+  if (record == nullptr || record != FindInPlace(state, 0) ||
+      !IsTheOnlyOne(state)) {
+    return;
+  }
   {
     RegistryLock lock;
     g_records.watched.store(record, std::memory_order_release);  // (7)
   }
   if (!Hears()) AddHook(record);
-  // What is made from here on is heard of; nothing must be there yet.
+  // What is made from here on is heard of; nothing must have come meanwhile.
   const bool is_alone = Hears() && IsTheOnlyOne(state);
   RegistryLock lock;
   if (g_records.watched.load(std::memory_order_relaxed) != record) return;

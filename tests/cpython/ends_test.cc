@@ -1,18 +1,23 @@
-// Interpreters that end in unusual ways, and user code that takes away what the
-// adapter relies on. (Sn) is the number of the scenario in docs/scenarios.md.
+// (S31 to S34, S39 to S41) Interpreters end in hostile ways: objects look
+// things up after everything else is gone, end other interpreters, wait for
+// threads, keep what should have died. Whatever they do, no interpreter ever
+// gets another one's object, dead or alive.
 //
-// What has to hold is always the same: no interpreter gets the object of
-// another one, least of all of one that lay at the same address. So each test
-// does something nasty to some interpreters and then lets others come and go
-// until addresses are used again.
+// Each interpreter here has a life of its own, numbered, and each object knows
+// which life it was made in. Comparing addresses would not do: the memory of an
+// interpreter that ended goes to the next one, and these tests make sure of it.
 
 #include <Python.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <thread>
@@ -21,559 +26,1069 @@
 #include "gtest/gtest.h"
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/handle_cache.h"
-#include "multislot/cpython/internal/records.h"
+#include "multislot/cpython/import_attr.h"
 #include "multislot/fixed_slots.h"
 #include "tests/cpython/embedded.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define MULTISLOT_HAS_LSAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MULTISLOT_HAS_LSAN 1
+#endif
+#endif
+#if defined(MULTISLOT_HAS_LSAN)
+#include <sanitizer/lsan_interface.h>
+#endif
 
 namespace multislot {
 namespace cpython {
 namespace {
 
-using Cache = HandleCache<FixedSlots<8>>;
-
-// Counts the lives of all interpreters of this process, so that an object can
-// tell for which one it was made: addresses and ids come back.
-int g_life = 0;
-
-// Of the interpreter that a thread is attached to; kept where only that
-// interpreter has it.
-int Life() {
-  PyObject* life = PySys_GetObject("multislot_life");
-  return life == nullptr ? 0 : static_cast<int>(PyLong_AsLong(life));
-}
-
-void BeginLife() {
-  PyObject* life = PyLong_FromLong(++g_life);
-  ASSERT_EQ(PySys_SetObject("multislot_life", life), 0);
-  Py_DECREF(life);
-}
-
-// An object that knows for which life it was made.
-int g_made = 0;
-PyObject* MakeOf(int life) {
-  ++g_made;
-  return PyCapsule_New(reinterpret_cast<void*>(
-                           static_cast<std::intptr_t>(life + 1)),  // not null
-                       nullptr, nullptr);
-}
-
-bool IsOf(PyObject* object, int life) {
-  return object != nullptr &&
-         PyCapsule_GetPointer(object, nullptr) ==
-             reinterpret_cast<void*>(static_cast<std::intptr_t>(life + 1));
-}
-
-// Whether a lookup in the interpreter of this life finds its own object.
-bool IsRight(const Cache& cache, int life) {
-  return IsOf(cache.get_or_create([life] { return MakeOf(life); }), life);
-}
-
-void RunScript(const char* script) { ASSERT_EQ(PyRun_SimpleString(script), 0); }
-
-// An object that calls the function as it dies.
-PyObject* NewDying(std::function<void()> function) {
-  auto* copy = new std::function<void()>(std::move(function));
-  return PyCapsule_New(copy, nullptr, [](PyObject* self) {
-    std::unique_ptr<std::function<void()>> kept(
-        static_cast<std::function<void()>*>(
-            PyCapsule_GetPointer(self, nullptr)));
-    (*kept)();
-  });
-}
-
-// Makes the object live as long as can be: in the fork handlers of the
-// interpreter, which CPython drops after the interpreter's dict.
-void KeepToTheLast(PyObject* object) {
-  PyObject* keep = PyImport_AddModule("__main__");
-  ASSERT_EQ(PyObject_SetAttrString(keep, "last", object), 0);
-  RunScript(
-      "import os\n"
-      "def callback(last=last): pass\n"
-      "os.register_at_fork(after_in_child=callback)\n"
-      "del callback, last\n");
-}
-
-// Interpreters come and go, as sub-interpreters of one runtime or as runtimes,
-// and what `nasty` does to one is not felt by the later ones.
-enum class Kind { kSubInterpreters, kRuntimes };
-
-class EndsTest : public ::testing::TestWithParam<Kind> {
- protected:
-  // Lets `lives` interpreters come and go; each looks up what it may find of
-  // those before it, then does what is nasty.
-  void Play(int lives, const std::function<void(const Cache&, int life)>& nasty,
-            bool looks_up_first = true) {
-    std::set<PyInterpreterState*> addresses;
-    std::unique_ptr<cpython::Runtime> runtime;
-    if (GetParam() == Kind::kSubInterpreters) {
-      runtime = std::make_unique<cpython::Runtime>();
+// CPython's raw memory, with one difference: a large block that is freed goes
+// to the next caller that asks for the same size. An interpreter is such a
+// block, so the next interpreter has the address of the last one that ended,
+// also under AddressSanitizer. Counts the calls in all of CPython's domains.
+class Memory {
+ public:
+  // Needed again in each runtime: some CPythons forget it as they start anew.
+  static void Install() {
+    PyMemAllocatorEx current;
+    PyMem_GetAllocator(PYMEM_DOMAIN_RAW, &current);
+    if (current.ctx == &g_domains[0]) return;
+    {
+      // Who freed the blocks since, nobody told.
+      std::lock_guard<std::mutex> lock(Mutex());
+      Sizes().clear();
+      Freed().clear();
     }
-    for (int i = 0; i < lives; ++i) {
-      std::unique_ptr<SubInterpreter> sub;
-      std::unique_ptr<In> in;
-      if (GetParam() == Kind::kSubInterpreters) {
-        sub = std::make_unique<SubInterpreter>();
-        in = std::make_unique<In>(*sub);
-      } else {
-        runtime = std::make_unique<cpython::Runtime>();
-      }
-      addresses.insert(PyInterpreterState_Get());
-      BeginLife();
-      const int life = Life();
-      ASSERT_GT(life, 0);
-      if (looks_up_first) {
-        EXPECT_TRUE(IsRight(cache_, life)) << life;
-        EXPECT_TRUE(IsRight(cache_, life)) << life;
-      }
-      nasty(cache_, life);
-      in.reset();
-      sub.reset();
-      if (GetParam() == Kind::kRuntimes) runtime.reset();
-      // One that only looks up, and finds nothing old.
-      if (GetParam() == Kind::kSubInterpreters) {
-        sub = std::make_unique<SubInterpreter>();
-        in = std::make_unique<In>(*sub);
-      } else {
-        runtime = std::make_unique<cpython::Runtime>();
-      }
-      addresses.insert(PyInterpreterState_Get());
-      BeginLife();
-      const int made = g_made;
-      for (int j = 0; j < 3; ++j) EXPECT_TRUE(IsRight(cache_, Life()));
-      EXPECT_EQ(g_made, made + 1);
-      in.reset();
-      sub.reset();
-      if (GetParam() == Kind::kRuntimes) runtime.reset();
-    }
-    std::printf("%zu addresses in %d lives\n", addresses.size(), 2 * lives);
+    Hook(PYMEM_DOMAIN_RAW,
+         {&g_domains[0], RawMalloc, RawCalloc, RawRealloc, RawFree});
+    Hook(PYMEM_DOMAIN_MEM, {&g_domains[1], Malloc, Calloc, Realloc, Free});
+    Hook(PYMEM_DOMAIN_OBJ, {&g_domains[2], Malloc, Calloc, Realloc, Free});
+  }
+  static long calls() { return g_calls; }
+
+ private:
+  static constexpr std::size_t kLarge = 4 * 1024;
+
+  static void Hook(PyMemAllocatorDomain domain, PyMemAllocatorEx hook) {
+    PyMem_GetAllocator(domain, static_cast<PyMemAllocatorEx*>(hook.ctx));
+    PyMem_SetAllocator(domain, &hook);
   }
 
-  static Cache cache_;
+  static PyMemAllocatorEx* Original(void* context) {
+    ++g_calls;
+    return static_cast<PyMemAllocatorEx*>(context);
+  }
+  static void* Malloc(void* context, std::size_t size) {
+    PyMemAllocatorEx* original = Original(context);
+    return original->malloc(original->ctx, size);
+  }
+  static void* Calloc(void* context, std::size_t count, std::size_t size) {
+    PyMemAllocatorEx* original = Original(context);
+    return original->calloc(original->ctx, count, size);
+  }
+  static void* Realloc(void* context, void* block, std::size_t size) {
+    PyMemAllocatorEx* original = Original(context);
+    return original->realloc(original->ctx, block, size);
+  }
+  static void Free(void* context, void* block) {
+    PyMemAllocatorEx* original = Original(context);
+    original->free(original->ctx, block);
+  }
+
+  static void* RawMalloc(void* context, std::size_t size) {
+    if (size < kLarge) return Malloc(context, size);
+    return TakeLarge(context, size);
+  }
+  static void* RawCalloc(void* context, std::size_t count, std::size_t size) {
+    if (count != 1 || size < kLarge) return Calloc(context, count, size);
+    void* block = TakeLarge(context, size);
+    if (block != nullptr) std::memset(block, 0, size);
+    return block;
+  }
+  static void* RawRealloc(void* context, void* block, std::size_t size) {
+    {
+      std::lock_guard<std::mutex> lock(Mutex());
+      Sizes().erase(block);
+    }
+    return Realloc(context, block, size);
+  }
+  static void RawFree(void* context, void* block) {
+    {
+      std::lock_guard<std::mutex> lock(Mutex());
+      const auto size = Sizes().find(block);
+      if (size != Sizes().end()) {
+        Freed()[size->second].push_back(block);
+        return;
+      }
+    }
+    Free(context, block);
+  }
+  static void* TakeLarge(void* context, std::size_t size) {
+    {
+      std::lock_guard<std::mutex> lock(Mutex());
+      std::vector<void*>& freed = Freed()[size];
+      if (!freed.empty()) {
+        void* block = freed.back();
+        freed.pop_back();
+        return block;
+      }
+    }
+    void* block = Malloc(context, size);
+    std::lock_guard<std::mutex> lock(Mutex());
+    if (block != nullptr) Sizes()[block] = size;
+    return block;
+  }
+
+  static std::mutex& Mutex() {
+    static auto* mutex = new std::mutex;
+    return *mutex;
+  }
+  static std::map<void*, std::size_t>& Sizes() {
+    static auto* sizes = new std::map<void*, std::size_t>;
+    return *sizes;
+  }
+  static std::map<std::size_t, std::vector<void*>>& Freed() {
+    static auto* freed = new std::map<std::size_t, std::vector<void*>>;
+    return *freed;
+  }
+
+  static PyMemAllocatorEx g_domains[3];
+  static std::atomic<long> g_calls;
 };
-Cache EndsTest::cache_;
+PyMemAllocatorEx Memory::g_domains[3];
+std::atomic<long> Memory::g_calls{0};
 
-INSTANTIATE_TEST_SUITE_P(
-    Of, EndsTest, ::testing::Values(Kind::kSubInterpreters, Kind::kRuntimes),
-    [](const auto& kind) {
-      return kind.param == Kind::kRuntimes ? "Runtimes" : "SubInterpreters";
-    });
+// Who made what. Knows objects by their address, and never looks inside one: a
+// wrong one may be freed long since.
+class Lives {
+ public:
+  // A new life, the current interpreter's.
+  static void Begin() {
+    std::lock_guard<std::mutex> lock(Mutex());
+    const bool is_new = Of().insert({PyInterpreterState_Get(), 0}).second;
+    came_back += !is_new;
+    Of()[PyInterpreterState_Get()] = ++g_last;
+  }
+  // The current interpreter's.
+  static int Now() {
+    std::lock_guard<std::mutex> lock(Mutex());
+    return Of()[PyInterpreterState_Get()];
+  }
+  // A new object of this life.
+  static PyObject* Make() {
+    const int life = Now();
+    PyObject* object = PyCapsule_New(
+        reinterpret_cast<void*>(std::intptr_t{life}), nullptr, Die);
+    if (object == nullptr) return nullptr;
+    ++made;
+    std::lock_guard<std::mutex> lock(Mutex());
+    Objects()[object] = life;
+    return object;
+  }
+  // Whether the object is alive, and of the current interpreter's life.
+  static bool IsOwn(PyObject* object) {
+    const int life = Now();
+    std::lock_guard<std::mutex> lock(Mutex());
+    const auto found = Objects().find(object);
+    return found != Objects().end() && found->second == life;
+  }
+  static void Reset() { made = died = died_elsewhere = came_back = 0; }
 
-// (S31) The interpreter's first lookup comes after its dict was cleared.
-TEST_P(EndsTest, TheFirstLookupIsLate) {
-  int lookups = 0;
-  Play(
-      6,
-      [&](const Cache& cache, int life) {
-        PyObject* dying = NewDying([&cache, &lookups, life] {
-          ++lookups;
-          EXPECT_TRUE(IsRight(cache, life));
-          EXPECT_TRUE(IsRight(cache, life));
-          // It would never retire.
-          EXPECT_EQ(CurrentInterpreter(), nullptr);
-        });
-        KeepToTheLast(dying);
-        Py_DECREF(dying);
-      },
-      false);
-  EXPECT_EQ(lookups, 6);
+  static std::atomic<int> made;
+  static std::atomic<int> died;
+  static std::atomic<int> died_elsewhere;
+  static int came_back;  // how often an address did
+
+ private:
+  static void Die(PyObject* object) {
+    const int life = static_cast<int>(
+        reinterpret_cast<std::intptr_t>(PyCapsule_GetPointer(object, nullptr)));
+    ++died;
+    if (life != Now()) ++died_elsewhere;
+    std::lock_guard<std::mutex> lock(Mutex());
+    const auto found = Objects().find(object);
+    if (found != Objects().end() && found->second == life) {
+      Objects().erase(found);
+    }
+  }
+
+  static std::mutex& Mutex() {
+    static auto* mutex = new std::mutex;
+    return *mutex;
+  }
+  static std::map<PyInterpreterState*, int>& Of() {
+    static auto* lives = new std::map<PyInterpreterState*, int>;
+    return *lives;
+  }
+  static std::map<PyObject*, int>& Objects() {
+    static auto* objects = new std::map<PyObject*, int>;
+    return *objects;
+  }
+
+  static int g_last;
+};
+std::atomic<int> Lives::made{0};
+std::atomic<int> Lives::died{0};
+std::atomic<int> Lives::died_elsewhere{0};
+int Lives::came_back = 0;
+int Lives::g_last = 0;
+
+// The current interpreter is given, by libraries that can be given it.
+template <typename Cache>
+auto GetGiven(const Cache& cache, int)
+    -> decltype(cache.get_or_create(CurrentInterpreter(), Lives::Make)) {
+  return cache.get_or_create(CurrentInterpreter(), Lives::Make);
+}
+template <typename Cache>
+PyObject* GetGiven(const Cache& cache, long) {
+  return cache.get_or_create(Lives::Make);
 }
 
-// The same of one that looked things up before.
-TEST_P(EndsTest, ALaterLookupIsLate) {
-  int lookups = 0;
-  Play(6, [&](const Cache& cache, int life) {
-    PyObject* dying = NewDying([&cache, &lookups, life] {
-      ++lookups;
-      EXPECT_TRUE(IsRight(cache, life));
-    });
-    KeepToTheLast(dying);
-    Py_DECREF(dying);
-  });
-  EXPECT_EQ(lookups, 6);
+// The caches of all tests: one with room for each interpreter, and one that
+// overflows at once.
+const HandleCache<FixedSlots<8>> g_roomy;
+const HandleCache<FixedSlots<1>> g_tight;
+
+// Several lookups; whether each was right.
+bool IsRight() {
+  bool right = true;
+  for (int i = 0; i < 2; ++i) {
+    right = Lives::IsOwn(g_roomy.get_or_create(Lives::Make)) && right;
+    right = Lives::IsOwn(g_tight.get_or_create(Lives::Make)) && right;
+    right = Lives::IsOwn(GetGiven(g_roomy, 0)) && right;
+  }
+  return right;
 }
 
-// (S34) Somebody keeps the interpreter's dict.
-TEST_P(EndsTest, TheDictIsKept) {
-  Play(6, [](const Cache&, int) {
-    Py_INCREF(PyInterpreterState_GetDict(PyInterpreterState_Get()));
-  });
+// The same in an interpreter that is not about to end: it keeps what it has.
+bool IsRightAndStays() {
+  PyObject* roomy = g_roomy.get_or_create(Lives::Make);
+  PyObject* tight = g_tight.get_or_create(Lives::Make);
+  return IsRight() && g_roomy.get_or_create(Lives::Make) == roomy &&
+         g_tight.get_or_create(Lives::Make) == tight;
 }
 
-// The same, and what the collector knows, from an atexit callback too; before
-// the first lookup and after it.
-TEST_P(EndsTest, AllThatTheCollectorKnowsIsKept) {
-  for (const bool looks_up_first : {false, true}) {
-    Play(
-        4,
-        [](const Cache& cache, int life) {
-          RunScript(
-              "import atexit, gc, sys\n"
-              "kept = []\n"
-              "atexit.register(lambda: kept.append(gc.get_objects()))\n");
-          PyObject* kept =
-              PyObject_GetAttrString(PyImport_AddModule("__main__"), "kept");
-          ASSERT_NE(kept, nullptr);  // never given back
-          Py_INCREF(PyInterpreterState_GetDict(PyInterpreterState_Get()));
-          EXPECT_TRUE(IsRight(cache, life));
-          RunScript("kept.append(gc.get_objects())");
-        },
-        looks_up_first);
+// An object that calls a function as it dies, while it is attached to the
+// interpreter that is ending.
+using Function = std::function<void()>;
+PyObject* CallsAtItsEnd(Function function) {
+  return PyCapsule_New(
+      new Function(std::move(function)), nullptr, [](PyObject* self) {
+        std::unique_ptr<Function> last_act(
+            static_cast<Function*>(PyCapsule_GetPointer(self, nullptr)));
+        (*last_act)();
+      });
+}
+
+// Lookups by dying objects.
+std::atomic<int> g_late{0};
+std::atomic<int> g_late_and_wrong{0};
+void LookUpLate() {
+  ++g_late;
+  if (!IsRight()) ++g_late_and_wrong;
+}
+
+// Something to call that keeps the object; calling it does nothing.
+PyObject* CallableWith(PyObject* object) {
+  static PyMethodDef nothing = {
+      "nothing",
+      reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(
+          +[](PyObject*, PyObject*, PyObject*) -> PyObject* {
+            Py_RETURN_NONE;
+          })),
+      METH_VARARGS | METH_KEYWORDS, nullptr};
+  return PyCFunction_New(&nothing, object);
+}
+
+// Where in an interpreter an object can be, in the order in which most CPythons
+// get there as the interpreter ends.
+enum class Place {
+  kAtExit,  // what atexit calls
+  kSys,     // an attribute of sys
+  kThread,  // the dict of the thread state
+  kCodecs,  // what codecs.register() was given
+  kDict,    // the interpreter's dict
+  kCache,   // what a cache owns
+  kAtFork,  // what os.register_at_fork() was given: after all others
+};
+constexpr Place kPlaces[] = {Place::kAtExit, Place::kSys,  Place::kThread,
+                             Place::kCodecs, Place::kDict, Place::kCache,
+                             Place::kAtFork};
+
+void CallWith(const char* module, const char* function, const char* keyword,
+              PyObject* object) {
+  PyObject* callable = CallableWith(object);
+  PyObject* target = ImportAttr(module, function)();
+  ASSERT_NE(target, nullptr);
+  PyObject* args =
+      keyword == nullptr ? PyTuple_Pack(1, callable) : PyTuple_New(0);
+  PyObject* kwargs = nullptr;
+  if (keyword != nullptr) {
+    kwargs = PyDict_New();
+    PyDict_SetItemString(kwargs, keyword, callable);
+  }
+  PyObject* result = PyObject_Call(target, args, kwargs);
+  EXPECT_NE(result, nullptr);
+  for (PyObject* done : {callable, target, args, kwargs, result}) {
+    Py_XDECREF(done);
   }
 }
 
-// The interpreter's first lookup is in an atexit callback, in which all that
-// the collector knows is kept.
-TEST_P(EndsTest, TheFirstLookupIsInAnAtExitCallback) {
-  static const Cache* looked_up;
-  looked_up = &cache_;
-  static int s_life;
-  static PyMethodDef method = {"look_up",
-                               [](PyObject*, PyObject*) -> PyObject* {
-                                 EXPECT_TRUE(IsRight(*looked_up, s_life));
-                                 EXPECT_TRUE(IsRight(*looked_up, s_life));
-                                 Py_RETURN_NONE;
-                               },
-                               METH_NOARGS, nullptr};
-  Play(
-      4,
-      [](const Cache&, int life) {
-        s_life = life;
-        Py_INCREF(PyInterpreterState_GetDict(PyInterpreterState_Get()));
-        PyObject* main = PyImport_AddModule("__main__");
-        PyObject* function = PyCFunction_New(&method, nullptr);
-        PyObject_SetAttrString(main, "look_up", function);
-        Py_DECREF(function);
-        RunScript(
-            "import atexit, gc\n"
-            "kept = []\n"
-            "def callback():\n"
-            "    look_up(); kept.append(gc.get_objects()); look_up()\n"
-            "atexit.register(callback)\n");
-        ASSERT_NE(PyObject_GetAttrString(main, "kept"), nullptr);
-      },
-      false);
+// Puts the object there; takes over the reference.
+void Put(Place place, PyObject* object) {
+  static std::atomic<int> number{0};
+  const std::string name = "a test's " + std::to_string(++number);
+  switch (place) {
+    case Place::kAtExit:
+      CallWith("atexit", "register", nullptr, object);
+      break;
+    case Place::kSys:
+      ASSERT_EQ(PySys_SetObject(name.c_str(), object), 0);
+      break;
+    case Place::kThread:
+      ASSERT_EQ(
+          PyDict_SetItemString(PyThreadState_GetDict(), name.c_str(), object),
+          0);
+      break;
+    case Place::kCodecs:
+      CallWith("codecs", "register", nullptr, object);
+      break;
+    case Place::kDict:
+      ASSERT_EQ(PyDict_SetItemString(
+                    PyInterpreterState_GetDict(PyInterpreterState_Get()),
+                    name.c_str(), object),
+                0);
+      break;
+    case Place::kCache:
+      HandleCache<FixedSlots<8>>().get_or_create([object] {
+        Py_INCREF(object);
+        return object;
+      });
+      break;
+    case Place::kAtFork:
+      CallWith("posix", "register_at_fork", "after_in_child", object);
+      break;
+  }
+  Py_DECREF(object);
 }
 
-// User code takes away what the adapter relies on.
-class ForgedTest : public EndsTest {
+void RunScript(const char* script) { EXPECT_EQ(PyRun_SimpleString(script), 0); }
+
+std::vector<SubInterpreter::Gil> Gils() {
+#if PY_VERSION_HEX >= 0x030C0000
+  return {SubInterpreter::kShared, SubInterpreter::kOwn};
+#else
+  return {SubInterpreter::kShared};
+#endif
+}
+
+class Runtime : public cpython::Runtime {
+ public:
+  Runtime() { Memory::Install(); }
+};
+
+// A sub-interpreter with a life, until it ends; `live` runs in it.
+void Live(SubInterpreter::Gil gil, const Function& live) {
+  SubInterpreter sub(gil);
+  In in(sub);
+  Lives::Begin();
+  live();
+}
+
+// The same of a runtime and its main interpreter.
+void LiveARuntime(const Function& live) {
+  Runtime runtime;
+  Lives::Begin();
+  live();
+}
+
+// Some interpreters that come later, at the same address among others.
+void ExpectLaterOnesAreRight(SubInterpreter::Gil gil) {
+  for (int i = 0; i < 2; ++i) {
+    Live(gil, [] { EXPECT_TRUE(IsRightAndStays()); });
+  }
+}
+void ExpectLaterRuntimesAreRight() {
+  for (int i = 0; i < 2; ++i) {
+    LiveARuntime([] { EXPECT_TRUE(IsRightAndStays()); });
+  }
+}
+
+class EndsTest : public ::testing::Test {
  protected:
-  void Forge(const char* script, bool keeps_its_object) {
-    for (const bool looks_up_first : {false, true}) {
-      Play(
-          4,
-          [&](const Cache& cache, int life) {
-            RunScript(script);
-            const int made = g_made;
-            for (int i = 0; i < 10; ++i) EXPECT_TRUE(IsRight(cache, life));
-            if (keeps_its_object) {
-              EXPECT_EQ(g_made, made + (looks_up_first ? 0 : 1));
+  static void SetUpTestSuite() { Memory::Install(); }
+  void SetUp() override {
+    Lives::Reset();
+    g_late = g_late_and_wrong = 0;
+  }
+  void TearDown() override {
+    EXPECT_EQ(g_late_and_wrong, 0) << "of " << g_late;
+    EXPECT_EQ(Lives::died_elsewhere, 0);
+    EXPECT_GT(Lives::came_back, 0) << "no address came back";
+  }
+};
+
+// (S31) The first lookup of an interpreter comes from an object that is among
+// the last to go.
+TEST_F(EndsTest, TheFirstLookupIsLate) {
+  Runtime runtime;
+  Lives::Begin();
+  for (const SubInterpreter::Gil gil : Gils()) {
+    for (const Place place : kPlaces) {
+      SCOPED_TRACE(static_cast<int>(place));
+      Live(gil, [&] { Put(place, CallsAtItsEnd(LookUpLate)); });
+      ExpectLaterOnesAreRight(gil);
+    }
+  }
+  EXPECT_TRUE(IsRightAndStays());
+}
+
+TEST_F(EndsTest, TheFirstLookupOfARuntimeIsLate) {
+  for (const Place place :
+       {Place::kSys, Place::kCodecs, Place::kDict, Place::kAtFork}) {
+    SCOPED_TRACE(static_cast<int>(place));
+    LiveARuntime([&] { Put(place, CallsAtItsEnd(LookUpLate)); });
+    ExpectLaterRuntimesAreRight();
+  }
+}
+
+// (S31) Late lookups everywhere, and earlier ones too.
+TEST_F(EndsTest, LookupsUntilTheLast) {
+  for (int life = 0; life < 2; ++life) {
+    LiveARuntime([] {
+      for (const SubInterpreter::Gil gil : Gils()) {
+        for (int i = 0; i < 3; ++i) {
+          Live(gil, [i] {
+            if (i > 0) {
+              EXPECT_TRUE(IsRightAndStays());
             }
-            Py_INCREF(PyInterpreterState_GetDict(PyInterpreterState_Get()));
-            // Never given back.
-            PyObject_GetAttrString(PyImport_AddModule("__main__"), "kept");
-            PyErr_Clear();
-          },
-          looks_up_first);
+            for (const Place place : kPlaces) {
+              Put(place, CallsAtItsEnd(LookUpLate));
+            }
+          });
+        }
+        EXPECT_TRUE(IsRightAndStays());
+      }
+      for (const Place place : kPlaces) {
+        Put(place, CallsAtItsEnd(LookUpLate));
+      }
+    });
+  }
+}
+
+// An object that ends an interpreter as it dies.
+PyObject* Ends(SubInterpreter* other) {
+  return CallsAtItsEnd([other] { other->End(); });
+}
+
+// (S32) What X owns ends Y while X ends; then X's last objects look up.
+TEST_F(EndsTest, OneEndsAnotherWhileItEnds) {
+  Runtime runtime;
+  Lives::Begin();
+  for (const SubInterpreter::Gil gil : Gils()) {
+    for (const Place place : {Place::kSys, Place::kDict, Place::kCache}) {
+      for (const bool y_looks_up : {false, true}) {
+        SCOPED_TRACE(static_cast<int>(place));
+        SubInterpreter y(gil);
+        {
+          In in(y);
+          Lives::Begin();
+          if (y_looks_up) {
+            EXPECT_TRUE(IsRightAndStays());
+          }
+          Put(Place::kDict, CallsAtItsEnd(LookUpLate));
+        }
+        Live(gil, [&] {
+          EXPECT_TRUE(IsRightAndStays());
+          Put(place, Ends(&y));
+          Put(Place::kAtFork, CallsAtItsEnd(LookUpLate));
+        });
+        EXPECT_EQ(y.state(), nullptr);
+        ExpectLaterOnesAreRight(gil);
+      }
     }
   }
+  EXPECT_TRUE(IsRightAndStays());
+}
+
+// (S32) W ends X, which ends Y, which ends Z, each in the middle of its end.
+TEST_F(EndsTest, NestedEnds) {
+  Runtime runtime;
+  Lives::Begin();
+  for (const SubInterpreter::Gil gil : Gils()) {
+    for (const Place place : {Place::kDict, Place::kAtFork}) {
+      SubInterpreter z(gil);
+      SubInterpreter y(gil);
+      SubInterpreter x(gil);
+      const auto prepare = [place](SubInterpreter* sub, SubInterpreter* next) {
+        In in(*sub);
+        Lives::Begin();
+        EXPECT_TRUE(IsRightAndStays());
+        Put(Place::kAtFork, CallsAtItsEnd(LookUpLate));
+        if (next != nullptr) Put(place, Ends(next));
+        Put(Place::kAtFork, CallsAtItsEnd(LookUpLate));
+      };
+      prepare(&z, nullptr);
+      prepare(&y, &z);
+      prepare(&x, &y);
+      Live(gil, [&] {
+        EXPECT_TRUE(IsRightAndStays());
+        Put(place, Ends(&x));
+        Put(Place::kAtFork, CallsAtItsEnd(LookUpLate));
+      });
+      EXPECT_EQ(z.state(), nullptr);
+      ExpectLaterOnesAreRight(gil);
+    }
+  }
+}
+
+// (S32) A pool: one interpreter's end ends several, from several places.
+TEST_F(EndsTest, OneEndsSeveral) {
+  Runtime runtime;
+  Lives::Begin();
+  for (const SubInterpreter::Gil gil : Gils()) {
+    std::vector<std::unique_ptr<SubInterpreter>> workers;
+    SubInterpreter pool(gil);
+    for (const Place place :
+         {Place::kSys, Place::kDict, Place::kDict, Place::kAtFork}) {
+      workers.push_back(std::make_unique<SubInterpreter>(gil));
+      {
+        In in(*workers.back());
+        Lives::Begin();
+        EXPECT_TRUE(IsRightAndStays());
+      }
+      In in(pool);
+      if (workers.size() == 1) Lives::Begin();
+      Put(Place::kAtFork, CallsAtItsEnd(LookUpLate));
+      Put(place, Ends(workers.back().get()));
+      Put(place, CallsAtItsEnd(LookUpLate));
+    }
+    pool.End();
+    for (const auto& worker : workers) EXPECT_EQ(worker->state(), nullptr);
+    ExpectLaterOnesAreRight(gil);
+  }
+}
+
+// (S32) A new interpreter begins, looks up and ends while another one ends.
+TEST_F(EndsTest, AnotherLivesWhileOneEnds) {
+  Runtime runtime;
+  Lives::Begin();
+  for (const SubInterpreter::Gil gil : Gils()) {
+    for (const Place place : {Place::kAtExit, Place::kSys}) {
+      SCOPED_TRACE(static_cast<int>(place));
+      Live(gil, [&] {
+        EXPECT_TRUE(IsRightAndStays());
+        Put(place, CallsAtItsEnd([gil] {
+              Live(gil, [] { EXPECT_TRUE(IsRightAndStays()); });
+            }));
+        Put(Place::kAtFork, CallsAtItsEnd(LookUpLate));
+      });
+      ExpectLaterOnesAreRight(gil);
+    }
+  }
+}
+
+// Attaches another thread to the interpreter, has it look up, and waits for it.
+void WaitForAThreadThatLooksUp(PyInterpreterState* interpreter) {
+  PyThreadState* before = PyEval_SaveThread();
+  std::thread([interpreter] {
+    PyThreadState* state = PyThreadState_New(interpreter);
+    PyEval_RestoreThread(state);
+    LookUpLate();
+    PyThreadState_Clear(state);
+    PyThreadState_DeleteCurrent();
+  }).join();
+  PyEval_RestoreThread(before);
+}
+
+// (S33) As an interpreter ends, something waits for another thread that looks
+// up there. From 3.12 on CPython lets no thread attach once atexit's callbacks
+// have run.
+TEST_F(EndsTest, AThreadLooksUpWhileItsInterpreterEnds) {
+  Runtime runtime;
+  Lives::Begin();
+#if PY_VERSION_HEX >= 0x030C0000
+  const std::vector<Place> places = {Place::kAtExit};
+#else
+  const std::vector<Place> places = {Place::kAtExit, Place::kSys, Place::kDict,
+                                     Place::kAtFork};
+#endif
+  for (const bool looked_up_before : {false, true}) {
+    for (const Place place : places) {
+      SCOPED_TRACE(static_cast<int>(place));
+      Live(SubInterpreter::kShared, [&] {
+        if (looked_up_before) {
+          EXPECT_TRUE(IsRightAndStays());
+        }
+        PyInterpreterState* self = PyInterpreterState_Get();
+        const auto wait = [self] { WaitForAThreadThatLooksUp(self); };
+        if (place == Place::kAtExit) {
+          // By an object that atexit's last callback lets go of.
+          RunScript("import atexit\natexit.register(lambda: atexit._clear())");
+        }
+        Put(place, CallsAtItsEnd(wait));
+        Put(Place::kAtFork, CallsAtItsEnd(LookUpLate));
+      });
+      ExpectLaterOnesAreRight(SubInterpreter::kShared);
+    }
+  }
+  EXPECT_GT(g_late, 0);
+}
+
+// The current interpreter's dict.
+PyObject* Dict() {
+  return PyInterpreterState_GetDict(PyInterpreterState_Get());
+}
+
+// While it lives, what this thread allocates may leak: somebody keeps objects
+// for ever, and all that belongs to them.
+class LeaksOnPurpose {
+ public:
+#if defined(MULTISLOT_HAS_LSAN)
+  LeaksOnPurpose() { __lsan_disable(); }
+  ~LeaksOnPurpose() { __lsan_enable(); }
+#else
+  LeaksOnPurpose() {}
+  ~LeaksOnPurpose() {}
+#endif
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Of, ForgedTest, ::testing::Values(Kind::kSubInterpreters, Kind::kRuntimes),
-    [](const auto& kind) {
-      return kind.param == Kind::kRuntimes ? "Runtimes" : "SubInterpreters";
+// (S34) Somebody keeps the interpreter's dict, for ever.
+TEST_F(EndsTest, TheDictIsKept) {
+  LeaksOnPurpose leaks;
+  Runtime runtime;
+  Lives::Begin();
+  for (const SubInterpreter::Gil gil : Gils()) {
+    for (const bool before_the_first_lookup : {false, true}) {
+      for (int i = 0; i < 3; ++i) {
+        Live(gil, [&] {
+          if (before_the_first_lookup) Py_INCREF(Dict());
+          EXPECT_TRUE(IsRightAndStays());
+          if (!before_the_first_lookup) Py_INCREF(Dict());
+          if (i == 1) Put(Place::kAtFork, CallsAtItsEnd(LookUpLate));
+        });
+        ExpectLaterOnesAreRight(gil);
+      }
+    }
+  }
+  EXPECT_TRUE(IsRightAndStays());
+}
+
+TEST_F(EndsTest, TheDictOfARuntimeIsKept) {
+  LeaksOnPurpose leaks;
+  for (int i = 0; i < 2; ++i) {
+    LiveARuntime([i] {
+      EXPECT_TRUE(IsRightAndStays());
+      Py_INCREF(Dict());
+      if (i == 1) Put(Place::kAtFork, CallsAtItsEnd(LookUpLate));
     });
-
-TEST_P(ForgedTest, SysModulesIsDeleted) {
-  Forge("import sys; del sys.modules", false);
-}
-TEST_P(ForgedTest, SysModulesIsNone) {
-  Forge("import sys; sys.modules = None", false);
-}
-TEST_P(ForgedTest, AtExitIsCleared) {
-  Forge("import atexit; atexit._clear()", true);
-}
-TEST_P(ForgedTest, AtExitIsRun) {
-  Forge("import atexit; atexit._run_exitfuncs()", true);
-}
-TEST_P(ForgedTest, AtExitIsMissing) {
-  Forge("import sys; sys.modules['atexit'] = None", true);
-}
-TEST_P(ForgedTest, AtExitKeepsForEver) {
-  Forge(
-      "import sys, types\n"
-      "kept = []\n"
-      "fake = types.ModuleType('atexit')\n"
-      "fake.register = kept.append\n"
-      "sys.modules['atexit'] = fake\n",
-      true);
-}
-TEST_P(ForgedTest, AtExitForgets) {
-  Forge(
-      "import sys, types\n"
-      "fake = types.ModuleType('atexit')\n"
-      "fake.register = lambda function: None\n"
-      "sys.modules['atexit'] = fake\n",
-      true);
-}
-TEST_P(ForgedTest, AtExitFails) {
-  Forge(
-      "import sys, types\n"
-      "fake = types.ModuleType('atexit')\n"
-      "sys.modules['atexit'] = fake\n",
-      true);
-}
-TEST_P(ForgedTest, RegisterIsReplaced) {
-  Forge(
-      "import atexit\n"
-      "kept = []\n"
-      "atexit.register = lambda function: kept.append(function)\n",
-      true);
+    ExpectLaterRuntimesAreRight();
+  }
 }
 
-TEST_P(ForgedTest, SysIsCopied) {
-  Forge("import sys; kept = dict(vars(sys))", true);
-}
-TEST_P(ForgedTest, SysIsCopiedAndAllIsKept) {
-  Forge(
-      "import atexit, gc, sys\n"
-      "kept = []\n"
-      "atexit.register(lambda: kept.append([dict(vars(sys)), "
-      "gc.get_objects()]))",
-      true);
-}
-TEST_P(ForgedTest, SysLosesWhatIsOurs) {
-  Forge(
-      "import sys\n"
-      "for name in list(vars(sys)):\n"
-      "    if name.startswith('multislot.'): delattr(sys, name)\n",
-      true);
-}
-TEST_P(ForgedTest, SysHasSomethingElseOfThatName) {
-  Forge(
-      "import sys\n"
-      "kept = []\n"
-      "for name in list(vars(sys)):\n"
-      "    if name.startswith('multislot.'):\n"
-      "        kept.append(getattr(sys, name)); setattr(sys, name, 1)\n",
-      true);
+// (S34) As Python code can do it: a list of all objects is never released.
+TEST_F(EndsTest, AListOfAllObjectsIsKept) {
+  LeaksOnPurpose leaks;
+  const auto keep = [] {
+    EXPECT_TRUE(IsRightAndStays());
+    // CPython's garbage collector tracks a dict with such a value.
+    Put(Place::kDict, PyList_New(0));
+    PyObject* all = nullptr;
+    PyObject* get_objects = ImportAttr("gc", "get_objects")();
+    all = PyObject_CallObject(get_objects, nullptr);
+    Py_DECREF(get_objects);
+    ASSERT_NE(all, nullptr);  // and no Py_DECREF
+  };
+  for (int i = 0; i < 2; ++i) {
+    LiveARuntime([&] {
+      Live(SubInterpreter::kShared, keep);
+      ExpectLaterOnesAreRight(SubInterpreter::kShared);
+      keep();
+    });
+  }
+  ExpectLaterRuntimesAreRight();
 }
 
-// What one interpreter's fake atexit got is called in later ones, which lose no
-// speed by it.
-TEST_P(EndsTest, FunctionsOfInterpretersThatAreGone) {
-  static std::vector<PyObject*> s_kept;
-  static PyMethodDef method = {"keep",
-                               [](PyObject*, PyObject* function) -> PyObject* {
-                                 Py_INCREF(function);
-                                 s_kept.push_back(function);
-                                 Py_RETURN_NONE;
-                               },
-                               METH_O, nullptr};
-  Play(
-      4,
-      [](const Cache& cache, int life) {
-        PyObject* keep = PyCFunction_New(&method, nullptr);
-        PyObject_SetAttrString(PyImport_ImportModule("atexit"), "register",
-                               keep);
-        Py_DECREF(keep);
-        EXPECT_TRUE(IsRight(cache, life));
-        const auto is_proven = [] {
-          return internal::FindInPlace(PyInterpreterState_Get(), 0) != nullptr;
-        };
-        EXPECT_TRUE(is_proven());
-        for (std::size_t i = 0; i + 1 < s_kept.size(); ++i) {
-          Py_XDECREF(PyObject_CallObject(s_kept[i], nullptr));
+// (S34) The dict of one that is gone is let go by a later one at its address.
+TEST_F(EndsTest, TheDictIsReleasedByALaterOne) {
+  Runtime runtime;
+  Lives::Begin();
+  PyObject* kept = nullptr;
+  Live(SubInterpreter::kShared, [&] {
+    EXPECT_TRUE(IsRightAndStays());
+    kept = Dict();
+    Py_INCREF(kept);
+  });
+  for (const bool looked_up_before : {false, true}) {
+    Live(SubInterpreter::kShared, [&] {
+      PyObject* object = nullptr;
+      if (looked_up_before) object = g_roomy.get_or_create(Lives::Make);
+      Py_CLEAR(kept);
+      EXPECT_TRUE(IsRightAndStays());
+      if (looked_up_before) {
+        EXPECT_EQ(g_roomy.get_or_create(Lives::Make), object);
+      }
+      // What the dead one owned dies here, by no fault of the cache.
+      Lives::died_elsewhere = 0;
+      kept = Dict();
+      Py_INCREF(kept);
+    });
+  }
+  ExpectLaterOnesAreRight(SubInterpreter::kShared);
+  Py_CLEAR(kept);
+  Lives::died_elsewhere = 0;
+  EXPECT_TRUE(IsRightAndStays());
+}
+
+// What user code may do to an interpreter that makes it look as if it were at
+// its end, or as if it were not.
+const char* const kForgeries[] = {
+    "import sys; del sys.modules",
+    "import sys; sys.modules = None",
+    "import sys; sys.modules = {}",
+    "import sys; sys.modules.clear()",
+    "import atexit; atexit._clear()",
+    "import atexit; atexit._run_exitfuncs()",
+    "import sys; sys.modules['atexit'] = None",
+    "import sys; sys.modules.pop('atexit', None); sys.meta_path = []\n"
+    "sys.path = []",
+    // Fake modules: register() keeps what it gets, drops it, raises, is not
+    // there, calls it at once, calls it twice.
+    "import sys\n"
+    "class Fake:\n"
+    "  kept = []\n"
+    "  register = kept.append\n"
+    "sys.modules['atexit'] = Fake",
+    "import sys\n"
+    "class Fake:\n"
+    "  register = lambda function, *args, **kwargs: function\n"
+    "sys.modules['atexit'] = Fake",
+    "import sys\n"
+    "class Fake:\n"
+    "  def register(*args, **kwargs): raise ValueError\n"
+    "sys.modules['atexit'] = Fake",
+    "import sys; sys.modules['atexit'] = object()",
+    "import sys\n"
+    "class Fake:\n"
+    "  register = lambda function, *args, **kw: function(*args, **kw)\n"
+    "sys.modules['atexit'] = Fake",
+    "import sys, atexit\n"
+    "real = atexit.register\n"
+    "class Fake:\n"
+    "  def register(*args, **kwargs):\n"
+    "    real(*args, **kwargs); return real(*args, **kwargs)\n"
+    "sys.modules['atexit'] = Fake",
+    // Something else that is called register.
+    "import atexit; atexit.register = lambda *args: 1 / 0",
+    // No builtins.
+    "import builtins; del builtins.__import__",
+    "import builtins\n"
+    "def refuse(*args, **kwargs): raise ImportError\n"
+    "builtins.__import__ = refuse",
+};
+
+// Before an interpreter's first lookup, and between two.
+TEST_F(EndsTest, ForgedSigns) {
+  Runtime runtime;
+  Lives::Begin();
+  EXPECT_TRUE(IsRightAndStays());
+  for (const char* forgery : kForgeries) {
+    SCOPED_TRACE(forgery);
+    for (const bool looked_up_before : {false, true}) {
+      const SubInterpreter::Gil gil =
+          looked_up_before ? Gils().back() : SubInterpreter::kShared;
+      Live(gil, [&] {
+        Put(Place::kAtFork, CallsAtItsEnd(LookUpLate));
+        if (looked_up_before) {
+          EXPECT_TRUE(IsRightAndStays());
         }
-        EXPECT_TRUE(is_proven());
-        // Its own one, which says that it ends.
-        ASSERT_FALSE(s_kept.empty());
-        Py_XDECREF(PyObject_CallObject(s_kept.back(), nullptr));
-        EXPECT_FALSE(is_proven());
-        EXPECT_TRUE(IsRight(cache, life));
-      },
-      false);
-}
-
-// atexit drops what it gets, so that there is one witness only, and somebody
-// keeps that one.
-TEST_P(EndsTest, AtExitForgetsAndSysIsCopied) {
-  Play(
-      4,
-      [](const Cache& cache, int life) {
-        RunScript(
-            "import atexit\n"
-            "atexit.register = lambda function: None\n");
-        for (int i = 0; i < 4; ++i) EXPECT_TRUE(IsRight(cache, life));
-        RunScript("import sys; kept = dict(vars(sys))");
-        EXPECT_NE(
-            PyObject_GetAttrString(PyImport_AddModule("__main__"), "kept"),
-            nullptr);
-        Py_INCREF(PyInterpreterState_GetDict(PyInterpreterState_Get()));
-      },
-      false);
-}
-
-// Somebody clears atexit in mid-life, as multiprocessing does in the child of a
-// fork. Before long lookups are as fast as before.
-TEST_P(EndsTest, ClearedAtExitCostsNoSpeed) {
-  Play(4, [](const Cache& cache, int life) {
-    const auto is_proven = [] {
-      return internal::FindInPlace(PyInterpreterState_Get(), 0) != nullptr;
-    };
-    for (int i = 0; i < 3; ++i) {
-      EXPECT_TRUE(is_proven());
-      RunScript("import atexit; atexit._clear()");
-      EXPECT_FALSE(is_proven());
-      for (int j = 0; j < 16; ++j) EXPECT_TRUE(IsRight(cache, life));
-    }
-  });
-}
-
-// The interpreter's dict is emptied. What was there is gone, and made anew.
-TEST_P(EndsTest, TheDictIsCleared) {
-  Play(4, [](const Cache& cache, int life) {
-    PyDict_Clear(PyInterpreterState_GetDict(PyInterpreterState_Get()));
-    EXPECT_TRUE(IsRight(cache, life));
-    const int made = g_made;
-    EXPECT_TRUE(IsRight(cache, life));
-    EXPECT_EQ(g_made, made);
-  });
-}
-
-// (S32) What an interpreter owns ends others while it ends; then late objects
-// of it look up.
-TEST(NestedEndsTest, WhatXOwnsEndsOthersWhileXEnds) {
-  cpython::Runtime runtime;
-  Cache cache;
-  Cache ends_others;
-  int lookups = 0;
-  for (int round = 0; round < 4; ++round) {
-    SubInterpreter x;
-    auto others =
-        std::make_shared<std::vector<std::unique_ptr<SubInterpreter>>>();
-    for (int i = 0; i < 3; ++i) {
-      others->push_back(std::make_unique<SubInterpreter>());
-      In in(*others->back());
-      BeginLife();
-      EXPECT_TRUE(IsRight(cache, Life()));
-    }
-    {
-      In in(x);
-      BeginLife();
-      const int life = Life();
-      EXPECT_TRUE(IsRight(cache, life));
-      const auto look_up = [&cache, &lookups, life] {
-        ++lookups;
-        EXPECT_TRUE(IsRight(cache, life));
-      };
-      ends_others.get_or_create([&] {
-        return NewDying([others, look_up] {
-          look_up();
-          others->clear();
-          look_up();
-        });
+        RunScript(forgery);
+        EXPECT_TRUE(IsRight());
+        EXPECT_EQ(PyErr_Occurred(), nullptr);
+        if (looked_up_before) {
+          EXPECT_TRUE(IsRight());
+        }
       });
-      PyObject* late = NewDying(look_up);
-      KeepToTheLast(late);
-      Py_DECREF(late);
+      Live(gil, [] { EXPECT_TRUE(IsRightAndStays()); });
     }
-    x.End();
-    EXPECT_EQ(lookups, 3 * (round + 1));
-    for (int i = 0; i < 4; ++i) {
-      SubInterpreter later;
-      In in(later);
-      BeginLife();
-      EXPECT_TRUE(IsRight(cache, Life()));
-      EXPECT_TRUE(IsRight(cache, Life()));
+  }
+  EXPECT_TRUE(IsRightAndStays());
+}
+
+// The same in runtimes, one after the other. Some leave CPython itself unable
+// to end.
+TEST_F(EndsTest, ForgedSignsInRuntimes) {
+  for (const char* forgery : kForgeries) {
+    if (std::strstr(forgery, "atexit") == nullptr &&
+        std::strstr(forgery, "del sys.modules") == nullptr) {
+      continue;
     }
+    SCOPED_TRACE(forgery);
+    LiveARuntime([&] {
+      RunScript(forgery);
+      EXPECT_TRUE(IsRight());
+      EXPECT_TRUE(IsRight());
+    });
+    LiveARuntime([] { EXPECT_TRUE(IsRightAndStays()); });
   }
 }
 
-// (S33) A destructor at X's end waits for another thread that attaches to X and
-// looks up. From 3.12 on CPython ends or hangs a thread that wants to.
-#if PY_VERSION_HEX < 0x030C0000
-TEST(NestedEndsTest, ADestructorWaitsForAnotherThreadThatLooksUp) {
-  cpython::Runtime runtime;
-  Cache cache;
-  Cache waits;
-  int lookups = 0;
-  for (int round = 0; round < 4; ++round) {
-    SubInterpreter x;
+// What a fake atexit.register() got outlives the interpreter, and is called in
+// a later one at the same address.
+TEST_F(EndsTest, CallbacksThatAreCalledElsewhere) {
+  Runtime runtime;
+  Lives::Begin();
+  PyObject* kept = nullptr;
+  Live(SubInterpreter::kShared, [&] {
+    RunScript(
+        "import sys\n"
+        "class Fake:\n"
+        "  kept = []\n"
+        "  def register(*args, **kwargs):\n"
+        "    Fake.kept.append((args, kwargs))\n"
+        "sys.modules['atexit'] = Fake\n"
+        "sys.kept = Fake.kept");
+    EXPECT_TRUE(IsRightAndStays());
+    kept = PySys_GetObject("kept");
+    Py_INCREF(kept);
+  });
+  const auto call_them = [&] {
+    for (Py_ssize_t i = 0; i < PyList_Size(kept); ++i) {
+      PyObject* args = PyTuple_GetItem(PyList_GetItem(kept, i), 0);
+      PyObject* rest = PyTuple_GetSlice(args, 1, PyTuple_Size(args));
+      PyObject* result = PyObject_Call(PyTuple_GetItem(args, 0), rest, nullptr);
+      if (result == nullptr) PyErr_Clear();
+      Py_XDECREF(result);
+      Py_DECREF(rest);
+    }
+  };
+  for (const bool looked_up_before : {false, true}) {
+    Live(SubInterpreter::kShared, [&] {
+      PyObject* object = nullptr;
+      if (looked_up_before) object = g_roomy.get_or_create(Lives::Make);
+      call_them();
+      EXPECT_TRUE(IsRightAndStays());
+      if (looked_up_before) {
+        EXPECT_EQ(g_roomy.get_or_create(Lives::Make), object);
+      }
+      Put(Place::kAtFork, CallsAtItsEnd(LookUpLate));
+    });
+    ExpectLaterOnesAreRight(SubInterpreter::kShared);
+  }
+  call_them();  // in the main interpreter
+  EXPECT_TRUE(IsRightAndStays());
+}
+
+// Somebody deletes all keys of the interpreter's dict. What was cached may be
+// gone then; what is found next is right.
+TEST_F(EndsTest, TheDictIsCleared) {
+  Runtime runtime;
+  Lives::Begin();
+  for (const SubInterpreter::Gil gil : Gils()) {
+    for (const bool by_threads_too : {false, true}) {
+      Live(gil, [&] {
+        PyInterpreterState* self = PyInterpreterState_Get();
+        EXPECT_TRUE(IsRightAndStays());
+        PyDict_Clear(Dict());
+        EXPECT_TRUE(IsRight());
+        if (by_threads_too) {
+          WaitForAThreadThatLooksUp(self);
+          EXPECT_TRUE(IsRight());
+          PyDict_Clear(Dict());
+          EXPECT_TRUE(IsRight());
+        }
+        Put(Place::kAtFork, CallsAtItsEnd(LookUpLate));
+      });
+      ExpectLaterOnesAreRight(gil);
+    }
+  }
+  EXPECT_TRUE(IsRightAndStays());
+}
+
+// Somebody gives all keys of the interpreter's dict other values.
+TEST_F(EndsTest, TheDictIsOverwritten) {
+  Runtime runtime;
+  Lives::Begin();
+  for (int i = 0; i < 2; ++i) {
+    Live(SubInterpreter::kShared, [&] {
+      EXPECT_TRUE(IsRightAndStays());
+      PyObject* keys = PyDict_Keys(Dict());
+      for (Py_ssize_t j = 0; j < PyList_Size(keys); ++j) {
+        ASSERT_EQ(PyDict_SetItem(Dict(), PyList_GetItem(keys, j), Py_None), 0);
+      }
+      Py_DECREF(keys);
+      EXPECT_TRUE(IsRight());
+      WaitForAThreadThatLooksUp(PyInterpreterState_Get());
+      EXPECT_TRUE(IsRight());
+      Put(Place::kAtFork, CallsAtItsEnd(LookUpLate));
+    });
+    ExpectLaterOnesAreRight(SubInterpreter::kShared);
+  }
+}
+
+// make() ends another interpreter, or makes one, or both.
+TEST_F(EndsTest, MakeEndsAndMakesInterpreters) {
+  Runtime runtime;
+  Lives::Begin();
+  for (const SubInterpreter::Gil gil : Gils()) {
+    HandleCache<FixedSlots<2>> cache;
+    SubInterpreter old(gil);
     {
-      In in(x);
-      BeginLife();
-      const int life = Life();
-      EXPECT_TRUE(IsRight(cache, life));
-      PyInterpreterState* interpreter = x.interpreter();
-      const auto elsewhere = [&cache, &lookups, life, interpreter] {
-        PyThreadState* before = PyEval_SaveThread();
-        std::thread([&] {
-          PyThreadState* state = PyThreadState_New(interpreter);
-          PyEval_RestoreThread(state);
-          ++lookups;
-          EXPECT_TRUE(IsRight(cache, life));
-          PyThreadState_Clear(state);
-          PyThreadState_DeleteCurrent();
-        }).join();
-        PyEval_RestoreThread(before);
-      };
-      waits.get_or_create([&] { return NewDying(elsewhere); });
+      In in(old);
+      Lives::Begin();
+      EXPECT_TRUE(Lives::IsOwn(cache.get_or_create(Lives::Make)));
     }
-    x.End();
-    EXPECT_EQ(lookups, round + 1);
-    for (int i = 0; i < 4; ++i) {
-      SubInterpreter later;
-      In in(later);
-      BeginLife();
-      EXPECT_TRUE(IsRight(cache, Life()));
-      EXPECT_TRUE(IsRight(cache, Life()));
-    }
+    PyObject* object = cache.get_or_create([&] {
+      old.End();
+      Live(gil, [&] {
+        EXPECT_TRUE(Lives::IsOwn(cache.get_or_create(Lives::Make)));
+        EXPECT_TRUE(IsRightAndStays());
+      });
+      return Lives::Make();
+    });
+    EXPECT_TRUE(Lives::IsOwn(object));
+    EXPECT_EQ(cache.get_or_create(Lives::Make), object);
+    Live(gil,
+         [&] { EXPECT_TRUE(Lives::IsOwn(cache.get_or_create(Lives::Make))); });
   }
 }
 
-#endif  // PY_VERSION_HEX < 0x030C0000
-
-// (S41) A cache that goes leaves its object to the interpreter.
-TEST(ShortLivedTest, ObjectsStayUntilTheInterpreterEnds) {
-  int died = 0;
+// The loser's object ends an interpreter, or looks up, as it is released.
+TEST_F(EndsTest, TheLosersEndIsAnothersToo) {
+  Runtime runtime;
+  Lives::Begin();
+  HandleCache<FixedSlots<8>> cache;
+  SubInterpreter other;
   {
-    cpython::Runtime runtime;
-    for (int i = 0; i < 100; ++i) {
-      Cache().get_or_create([&] { return NewDying([&died] { ++died; }); });
-    }
-    EXPECT_EQ(died, 0);
+    In in(other);
+    Lives::Begin();
+    EXPECT_TRUE(IsRightAndStays());
   }
-  EXPECT_EQ(died, 100);
+  PyObject* inner = nullptr;
+  PyObject* outer = cache.get_or_create([&] {
+    inner = cache.get_or_create(Lives::Make);
+    return CallsAtItsEnd([&] {
+      other.End();
+      Live(SubInterpreter::kShared, [] { EXPECT_TRUE(IsRightAndStays()); });
+      LookUpLate();
+      EXPECT_EQ(cache.get_or_create(Lives::Make), inner);
+    });
+  });
+  EXPECT_EQ(outer, inner);
+  EXPECT_EQ(other.state(), nullptr);
+  ExpectLaterOnesAreRight(SubInterpreter::kShared);
 }
 
-// (S40) An object that the interpreter owns dies late, when builtins are gone.
-TEST(ShortLivedTest, OwnedObjectsDieWhenBuiltinsAreGone) {
-  for (int i = 0; i < 3; ++i) {
-    std::string seen;
-    {
-      cpython::Runtime runtime;
-      SubInterpreter sub;
-      In in(sub);
-      Cache().get_or_create([&] {
-        return NewDying([&seen] {
-          PyObject* builtins = PyEval_GetBuiltins();
-          seen = builtins == nullptr ||
-                         PyDict_GetItemString(builtins, "sum") == nullptr
-                     ? "gone"
-                     : "there";
-        });
-      });
-      PyObject* module = PyImport_AddModule("kept_by_its_module");
-      PyObject* dying = NewDying([] {
-        EXPECT_NE(PyDict_GetItemString(PyEval_GetBuiltins(), "sum"), nullptr);
-      });
-      PyObject_SetAttrString(module, "object", dying);
-      Py_DECREF(dying);
-    }
-    EXPECT_NE(seen, "");
-    std::printf("builtins are %s\n", seen.c_str());
+// (S39) A thread that goes from one interpreter to another and back: a hit
+// after the switch allocates nothing. The control switches only.
+TEST_F(EndsTest, AHitAfterASwitchAllocatesNothing) {
+  Runtime runtime;
+  Lives::Begin();
+  SubInterpreter subs[3];
+  for (const SubInterpreter& sub : subs) {
+    In in(sub);
+    Lives::Begin();
   }
+  const auto switch_and = [&](auto use) {
+    const long before = Memory::calls();
+    for (int i = 0; i < 100; ++i) {
+      for (const SubInterpreter& sub : subs) {
+        In in(sub);
+        use();
+      }
+      use();
+    }
+    return Memory::calls() - before;
+  };
+  const auto hit = [] { g_roomy.get_or_create(Lives::Make); };
+  switch_and(hit);
+  const long control = switch_and([] {});
+  EXPECT_EQ(switch_and(hit), control);
+  EXPECT_EQ(Lives::made, 4);
+  // One of them ends; others come.
+  subs[0].End();
+  ExpectLaterOnesAreRight(SubInterpreter::kShared);
+}
+
+// (S40) An object that a cache owns has a __del__ that uses builtins, which may
+// be gone when it runs. It is released all the same, once, in its interpreter,
+// and its error goes nowhere.
+TEST_F(EndsTest, ADelThatUsesBuiltins) {
+  static std::atomic<int> here{0};
+  static std::atomic<int> elsewhere{0};
+  static PyMethodDef note = {"note",
+                             [](PyObject* self, PyObject*) -> PyObject* {
+                               const auto life =
+                                   reinterpret_cast<std::intptr_t>(
+                                       PyCapsule_GetPointer(self, nullptr));
+                               ++(life == Lives::Now() ? here : elsewhere);
+                               Py_RETURN_NONE;
+                             },
+                             METH_NOARGS, nullptr};
+  const auto live = [] {
+    PyObject* self = PyCapsule_New(
+        reinterpret_cast<void*>(std::intptr_t{Lives::Now()}), nullptr, nullptr);
+    PyObject* function = PyCFunction_New(&note, self);
+    ASSERT_EQ(PySys_SetObject("note", function), 0);
+    Py_DECREF(self);
+    Py_DECREF(function);
+    RunScript(
+        "import sys\n"
+        "class OneWithADel:\n"
+        "  def __del__(self, note=sys.note):\n"
+        "    note()\n"
+        "    print(len([1]), end='')\n"
+        "    sorted(sys.modules)\n"
+        "    import json\n");
+    PyObject* main = PyImport_AddModule("__main__");
+    HandleCache<FixedSlots<8>> cache;
+    PyObject* owned = cache.get_or_create(
+        [main] { return PyObject_CallMethod(main, "OneWithADel", nullptr); });
+    ASSERT_NE(owned, nullptr);
+    EXPECT_EQ(cache.get_or_create(Lives::Make), owned);
+  };
+  for (int i = 0; i < 2; ++i) {
+    here = 0;
+    LiveARuntime([&] {
+      for (const SubInterpreter::Gil gil : Gils()) {
+        here = 0;
+        Live(gil, live);
+        EXPECT_EQ(here, 1);
+      }
+      here = 0;
+      live();
+      EXPECT_EQ(here, 0);
+    });
+    EXPECT_EQ(here, 1);
+  }
+  EXPECT_EQ(elsewhere, 0);
+}
+
+// (S41) Caches that do not live long leave their objects to the interpreter,
+// which releases them at its end.
+TEST_F(EndsTest, ShortLivedCaches) {
+  constexpr int kCaches = 1000;
+  for (int i = 0; i < 2; ++i) {
+    LiveARuntime([&] {
+      Live(SubInterpreter::kShared, [&] {
+        Lives::Reset();
+        for (int j = 0; j < kCaches; ++j) {
+          HandleCache<FixedSlots<2>> cache;
+          PyObject* object = cache.get_or_create(Lives::Make);
+          EXPECT_TRUE(Lives::IsOwn(object));
+          EXPECT_EQ(cache.get_or_create(Lives::Make), object);
+          EXPECT_EQ(Py_REFCNT(object), 1);
+        }
+        EXPECT_EQ(Lives::made, kCaches);
+        EXPECT_EQ(Lives::died, 0);
+      });
+      EXPECT_EQ(Lives::died, kCaches);
+    });
+  }
+  Lives::came_back = 1;
 }
 
 }  // namespace

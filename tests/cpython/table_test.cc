@@ -1,6 +1,4 @@
-// The table of records: lookups after a switch of interpreters, and more live
-// interpreters than it has places. (Sn) is the number of the scenario in
-// docs/scenarios.md.
+// The table of records, with more live interpreters than it has places.
 
 #include <Python.h>
 
@@ -24,72 +22,6 @@ namespace {
 // An object that knows its interpreter.
 PyObject* Make() {
   return PyCapsule_New(PyInterpreterState_Get(), nullptr, nullptr);
-}
-
-// Counts what CPython allocates.
-int g_allocations = 0;
-PyMemAllocatorEx g_originals[3];
-
-void CountAllocations() {
-  for (PyMemAllocatorDomain domain :
-       {PYMEM_DOMAIN_RAW, PYMEM_DOMAIN_MEM, PYMEM_DOMAIN_OBJ}) {
-    PyMem_GetAllocator(domain, &g_originals[domain]);
-    PyMemAllocatorEx counting = {
-        &g_originals[domain],
-        [](void* context, std::size_t size) {
-          ++g_allocations;
-          auto* original = static_cast<PyMemAllocatorEx*>(context);
-          return original->malloc(original->ctx, size);
-        },
-        [](void* context, std::size_t count, std::size_t size) {
-          ++g_allocations;
-          auto* original = static_cast<PyMemAllocatorEx*>(context);
-          return original->calloc(original->ctx, count, size);
-        },
-        [](void* context, void* block, std::size_t size) {
-          ++g_allocations;
-          auto* original = static_cast<PyMemAllocatorEx*>(context);
-          return original->realloc(original->ctx, block, size);
-        },
-        [](void* context, void* block) {
-          auto* original = static_cast<PyMemAllocatorEx*>(context);
-          original->free(original->ctx, block);
-        }};
-    PyMem_SetAllocator(domain, &counting);
-  }
-}
-
-void StopCounting() {
-  for (PyMemAllocatorDomain domain :
-       {PYMEM_DOMAIN_RAW, PYMEM_DOMAIN_MEM, PYMEM_DOMAIN_OBJ}) {
-    PyMem_SetAllocator(domain, &g_originals[domain]);
-  }
-}
-
-// (S39) A hit after a switch is a hit: it runs no Python code, which would
-// allocate something.
-TEST(TableTest, ASwitchOfInterpretersCostsNothing) {
-  Runtime runtime;
-  const HandleCache<FixedSlots<8>> cache;
-  SubInterpreter sub;
-  PyObject* mains = cache.get_or_create(Make);
-  PyObject* subs;
-  {
-    In in(sub);
-    subs = cache.get_or_create(Make);
-  }
-  CountAllocations();
-  int wrong = 0;
-  for (int i = 0; i < 100; ++i) {
-    wrong += cache.get_or_create(Make) != mains;
-    PyThreadState* before = PyThreadState_Swap(sub.state());
-    wrong += cache.get_or_create(Make) != subs;
-    PyThreadState_Swap(before);
-  }
-  const int allocations = g_allocations;
-  StopCounting();
-  EXPECT_EQ(wrong, 0);
-  EXPECT_EQ(allocations, 0);
 }
 
 TEST(TableTest, MoreInterpretersThanPlaces) {

@@ -14,7 +14,7 @@ def python_extension(name, python, **kwargs):
         name = name + ".so",
         deps = kwargs.pop("deps", []) + ["@multislot_pythons//:%s_headers" % python],
         # Python's symbols are the executable's.
-        linkopts = select({
+        linkopts = kwargs.pop("linkopts", []) + select({
             "@platforms//os:macos": ["-undefined", "dynamic_lookup"],
             "//conditions:default": [],
         }),

@@ -1,115 +1,75 @@
-// One of many extensions that embed multislot, as they are built for use: with
-// nothing visible but PyInit_crowd. With THREAD_LOCAL_BYTES, one that has that
-// much thread-local data besides.
+// (S36, S37) An extension of which a test imports hundreds of copies: what it
+// caches, and how often it had to make it. With CROWD_THREAD_LOCAL, that many
+// bytes of thread-local data of its own.
 
 #include <Python.h>
 
-#include "multislot/cpython/ask_if_several.h"
+#include <atomic>
+
 #include "multislot/cpython/handle_cache.h"
-#include "multislot/cpython/import_attr.h"
 #include "multislot/cpython/multislot.h"
 #include "multislot/fixed_slots.h"
 
 namespace {
 
-using multislot::FixedSlots;
-using multislot::cpython::AskIfSeveral;
-using multislot::cpython::HandleCache;
+std::atomic<long> g_made{0};
 
-#if defined(THREAD_LOCAL_BYTES)
-thread_local char t_data[THREAD_LOCAL_BYTES];
+#ifdef CROWD_THREAD_LOCAL
+thread_local volatile char t_data[CROWD_THREAD_LOCAL];
 #endif
-
-int g_made = 0;
-
-PyObject* New(PyObject* borrowed) {
-  Py_XINCREF(borrowed);
-  return borrowed;
-}
 
 PyObject* MakeError() {
   ++g_made;
-  return PyErr_NewException("crowd.Error", nullptr, nullptr);
+  return PyErr_NewException("crowd.Error", PyExc_ValueError, nullptr);
 }
 
-PyObject* Error(PyObject*, PyObject*) {
-  static const HandleCache<FixedSlots<8>> cache;
-  return New(cache.get_or_create(MakeError));
-}
+const multislot::cpython::HandleCache<multislot::FixedSlots<8>> g_error;
+const multislot::cpython::HandleCache<multislot::FixedSlots<1>> g_tight_error;
+multislot_cache g_c_error = MULTISLOT_CACHE_INIT;
 
-PyObject* IfSeveral(PyObject*, PyObject*) {
-  static const HandleCache<FixedSlots<8>, AskIfSeveral> cache;
-  return New(cache.get_or_create(MakeError));
-}
-
-// Without a slot: there is one, and the first interpreter has it.
-PyObject* WithoutSlot(PyObject*, PyObject*) {
-  static const HandleCache<FixedSlots<1>> cache;
-  return New(cache.get_or_create(MakeError));
-}
-
-// What `make` gives, from a cache that is asked with one slot by way of the
-// header for C, or without one.
-PyObject* CallArgument(void* arg) {
-  return PyObject_CallObject(static_cast<PyObject*>(arg), nullptr);
-}
-
-PyObject* FromC(PyObject*, PyObject* make) {
-  static multislot_cache cache = MULTISLOT_CACHE_INIT;
-  return New(multislot_get(&cache, CallArgument, make));
-}
-
-// As many threads as like, for a cache that nobody asked yet: the next one of
-// many.
-PyObject* Race(PyObject*, PyObject* make) {
-  static const HandleCache<FixedSlots<1>> caches[1000];
-  static int next = 0;
-  if (make == Py_None) {
-    ++next;
-    Py_RETURN_NONE;
+// The exception types of this copy and interpreter: a C++ cache's, that of one
+// with a single slot, a C cache's.
+PyObject* Errors(PyObject*, PyObject*) {
+  PyObject* errors[] = {
+      g_error.get_or_create(MakeError), g_tight_error.get_or_create(MakeError),
+      multislot_get(
+          &g_c_error, [](void*) { return MakeError(); }, nullptr)};
+  for (PyObject* error : errors) {
+    if (error == nullptr) return nullptr;
   }
-  return New(caches[next % 1000].get_or_create(
-      [make] { return PyObject_CallObject(make, nullptr); }));
+  return PyTuple_Pack(3, errors[0], errors[1], errors[2]);
 }
 
-// With an error pending, which has to be there afterwards.
-PyObject* WithError(PyObject*, PyObject* make) {
-  const HandleCache<FixedSlots<1>> cache;
-  PyErr_SetString(PyExc_KeyError, "from before");
-  PyObject* made = New(cache.get_or_create(
-      [make] { return PyObject_CallObject(make, nullptr); }));
-  if (made != nullptr && PyErr_ExceptionMatches(PyExc_KeyError)) PyErr_Clear();
-  return made;
+PyObject* Raise(PyObject*, PyObject*) {
+  PyObject* error = g_error.get_or_create(MakeError);
+  if (error != nullptr) PyErr_SetString(error, "as asked");
+  return nullptr;
 }
 
+// How many of them were made, in all interpreters.
 PyObject* Made(PyObject*, PyObject*) { return PyLong_FromLong(g_made); }
 
-PyObject* Register(PyObject*, PyObject*) {
-  AskIfSeveral::Register();
-  Py_RETURN_NONE;
+// How many bytes of thread-local data this has, all of them used.
+PyObject* ThreadLocal(PyObject*, PyObject*) {
+  long bytes = 0;
+#ifdef CROWD_THREAD_LOCAL
+  for (volatile char& byte : t_data) {
+    byte = 1;
+    bytes += byte;
+  }
+#endif
+  return PyLong_FromLong(bytes);
 }
 
 PyMethodDef g_methods[] = {
-    {"error", Error, METH_NOARGS, nullptr},
-    {"if_several", IfSeveral, METH_NOARGS, nullptr},
-    {"without_slot", WithoutSlot, METH_NOARGS, nullptr},
-    {"from_c", FromC, METH_O, nullptr},
-    {"race", Race, METH_O, nullptr},
-    {"with_error", WithError, METH_O, nullptr},
+    {"errors", Errors, METH_NOARGS, nullptr},
+    {"raise_it", Raise, METH_NOARGS, nullptr},
     {"made", Made, METH_NOARGS, nullptr},
-    {"register", Register, METH_NOARGS, nullptr},
+    {"thread_local", ThreadLocal, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 
-int Exec(PyObject*) {
-#if defined(THREAD_LOCAL_BYTES)
-  t_data[0] = 1;
-#endif
-  return 0;
-}
-
 PyModuleDef_Slot g_slots[] = {
-    {Py_mod_exec, reinterpret_cast<void*>(Exec)},
 #ifdef Py_mod_multiple_interpreters
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif

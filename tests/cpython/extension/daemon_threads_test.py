@@ -1,105 +1,192 @@
-"""(S38) Daemon threads look things up while the process ends.
+"""(S38) The process ends while daemon threads are in the middle of lookups.
 
-Before 3.14, CPython ends such threads by unwinding their stacks, from within
-whatever runs Python code: a make(), an object that dies, an import. Each case
-is a process of its own and has to end in peace, with nothing on stderr.
+Before 3.14, CPython ends such a thread where it wants to attach again, by
+unwinding its stack. Each case here runs in child processes of its own, all at
+once, and each must end normally with status 0.
 """
 
 import os
-import subprocess
+import signal
 import sys
-import unittest
+import tempfile
+import threading
+import time
+import traceback
 
-CROWD = os.path.abspath(sys.argv[1])
+import caller
 
-START = f"""
-import importlib.machinery, sys, threading, time
-loader = importlib.machinery.ExtensionFileLoader("crowd", {CROWD!r})
-crowd = loader.create_module(importlib.machinery.ModuleSpec("crowd", loader, origin={CROWD!r}))
-loader.exec_module(crowd)
+# A thread is asleep for NAP when the main thread begins to finalise, which
+# takes at least LINGER.
+NAP = 0.3
+LINGER = 0.8
 
-# The end takes long enough for the threads to want the GIL.
-class Slow:
-    def __del__(self, sleep=time.sleep):
-        sleep(0.4)
+THREADS = 4
 
-sys.slow = Slow()
 
-def start(function, threads=8):
-    for _ in range(threads):
-        threading.Thread(target=function, daemon=True).start()
-    time.sleep(0.1)
-"""
+class Lingers:
+    """Holds up the process's end, until the threads have woken up.
 
-# Losers whose objects wait as they are released.
-LOSERS_WAIT = """
-class Waits:
-    def __del__(self, sleep=time.sleep):
-        sleep(0.05)
+    It sleeps, or is busy and keeps the GIL. Nothing of the threads' may reach
+    it: it says so on the pipe.
+    """
 
-def make():
-    time.sleep(0.01)
-    return Waits()
+    def __init__(self, busy, pipe):
+        self.busy = busy
+        self.pipe = pipe
 
-def look_up():
-    while True:
-        crowd.race(make)
+    def __del__(self, sleep=time.sleep, monotonic=time.monotonic, write=os.write):
+        if self.busy:
+            end = monotonic() + LINGER
+            while monotonic() < end:
+                pass
+        else:
+            sleep(LINGER)
+        write(self.pipe, b"undisturbed")
 
-def next_cache():
-    while True:
-        time.sleep(0.005)
-        crowd.race(None)
 
-start(next_cache, 1)
-start(look_up)
-"""
-
-IN_MAKE = """
-def make():
-    time.sleep(0.2)
-    return []
-
-start(lambda: crowd.{look_up}(make))
-"""
-
-# make() ends with the process; until then it is called again and again.
-FAILING = """
-def make():
-    time.sleep(0.001)
-    raise ValueError
-
-def look_up():
-    while True:
+def start(function):
+    def run():
         try:
-            crowd.from_c(make)
-        except ValueError:
-            pass
+            function()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
 
-start(look_up)
-"""
+    for _ in range(THREADS):
+        threading.Thread(target=run, daemon=True).start()
 
 
-class DaemonThreadsTest(unittest.TestCase):
-    def check(self, script, times=3):
-        for _ in range(times):
-            run = subprocess.run(
-                [sys.executable, "-I", "-c", START + script],
-                stderr=subprocess.PIPE,
-                timeout=100,
-                check=False,
+def wait_for(entered, count):
+    for _ in range(count):
+        entered.acquire()
+
+
+def lose_races(look_up):
+    """The threads have lost a race, and their objects die slowly."""
+    entered = threading.Semaphore(0)
+    barrier = threading.Barrier(THREADS)
+
+    class DiesSlowly:
+        def __del__(self, enter=entered.release, sleep=time.sleep):
+            enter()
+            sleep(NAP)
+
+    def make():
+        barrier.wait()
+        return DiesSlowly()
+
+    start(lambda: look_up(0, make))
+    wait_for(entered, THREADS - 1)
+
+
+def are_in_make(look_up):
+    """The threads are in make(), all for the same cache."""
+    entered = threading.Semaphore(0)
+
+    def make(sleep=time.sleep):
+        entered.release()
+        sleep(NAP)
+        return []
+
+    start(lambda: look_up(0, make))
+    wait_for(entered, THREADS)
+
+
+def are_in_nested_makes(look_up):
+    """The threads are in a make() that is called by another make()."""
+    entered = threading.Semaphore(0)
+
+    def make(sleep=time.sleep):
+        entered.release()
+        sleep(NAP)
+        return []
+
+    start(lambda: look_up(0, lambda: look_up(1, make)))
+    wait_for(entered, THREADS)
+
+
+def keep_looking_up(look_up):
+    """The threads never stop, and hit, miss and fail in turns."""
+    entered = threading.Semaphore(0)
+
+    def fail():
+        raise KeyError
+
+    def look_up_for_ever(look_up=look_up, entered=entered):
+        announced = False
+        while True:
+            for i in range(100):
+                look_up(i, list)
+            try:
+                look_up(200, fail)
+            except KeyError:
+                pass
+            if not announced:
+                announced = True
+                entered.release()
+
+    start(look_up_for_ever)
+    wait_for(entered, THREADS)
+
+
+def import_slowly(_):
+    """The threads import a module, which takes its time."""
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "slow_to_import.py"), "w") as file:
+            file.write(
+                "import sys\nimport time\n"
+                "sys.entered.release()\ntime.sleep(%s)\nthing = []\n" % NAP
             )
-            self.assertEqual((run.returncode, run.stderr), (0, b""))
+        sys.path.insert(0, folder)
+        sys.entered = threading.Semaphore(0)
+        start(lambda: caller.import_attr(0, "slow_to_import", "thing"))
+        wait_for(sys.entered, 1)
 
-    def test_losers_wait_as_they_die(self):
-        self.check(LOSERS_WAIT, times=4)
 
-    def test_in_make(self):
-        for look_up in ("race", "from_c", "with_error"):
-            self.check(IN_MAKE.format(look_up=look_up), times=2)
+LOOK_UPS = [caller.get, caller.tight_get, caller.c_get, caller.get_with_an_error]
 
-    def test_in_make_that_fails(self):
-        self.check(FAILING)
+# (what the threads do, how they look up, whether main is busy as it finalises)
+CASES = [
+    (case, look_up, False)
+    for case in (lose_races, are_in_make, are_in_nested_makes, keep_looking_up)
+    for look_up in LOOK_UPS
+    for _ in range(2)
+]
+CASES += [
+    (case, look_up, True)
+    for case in (lose_races, are_in_make)
+    for look_up in (caller.get, caller.get_with_an_error)
+]
+CASES += [(import_slowly, caller.import_attr, False)]
+
+
+def run_in_child(case, look_up, busy, pipe):
+    """In the child, does not return to the parent's business."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(40)  # ends it if it hangs
+        sys.lingers = Lingers(busy, pipe)
+        case(look_up)
+        sys.exit(0)
+    return child
+
+
+def main():
+    children = []
+    for case, look_up, busy in CASES:
+        name = "%s by %s%s" % (case.__name__, look_up.__name__, ", busy" * busy)
+        from_child, to_parent = os.pipe()
+        children.append((run_in_child(case, look_up, busy, to_parent), from_child, name))
+        os.close(to_parent)
+    failed = False
+    for child, pipe, name in children:
+        status = os.waitpid(child, 0)[1]
+        said = os.read(pipe, 100)
+        if status != 0 or said != b"undisturbed":
+            print("%s: ended with status %d, said %r" % (name, status, said))
+            failed = True
+    sys.exit(failed)
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1])
+    main()

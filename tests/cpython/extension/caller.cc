@@ -1,0 +1,166 @@
+// Lookups for tests that are written in Python: caches by number, make() by
+// whatever callable the test gives. Also built for the limited API. So that
+// only the library's references count, this has none to objects of others
+// except borrowed ones, and what New() makes.
+
+#include <Python.h>
+
+#include "multislot/cpython/handle_cache.h"
+#include "multislot/cpython/import_attr.h"
+#include "multislot/cpython/multislot.h"
+#include "multislot/fixed_slots.h"
+
+namespace {
+
+using Cache = multislot::cpython::HandleCache<multislot::FixedSlots<8>>;
+using TightCache = multislot::cpython::HandleCache<multislot::FixedSlots<1>>;
+
+constexpr Py_ssize_t kCaches = 300;
+Cache g_caches[kCaches];
+TightCache g_tight_caches[kCaches];
+multislot_cache g_c_caches[kCaches];
+
+PyObject* Call(void* make) {
+  return PyObject_CallObject(static_cast<PyObject*>(make), nullptr);
+}
+
+// A new reference. By a call, which knows about immortal objects whatever
+// headers this was compiled with.
+PyObject* New(PyObject* borrowed) {
+  Py_IncRef(borrowed);
+  return borrowed;
+}
+
+// Looks up with the arguments (number, make, times = 1) of a Python function.
+template <typename LookUp>
+PyObject* WithArguments(PyObject* args, LookUp look_up) {
+  Py_ssize_t number;
+  PyObject* make;
+  Py_ssize_t times = 1;
+  if (!PyArg_ParseTuple(args, "nO|n", &number, &make, &times)) return nullptr;
+  if (number < 0 || number >= kCaches) {
+    PyErr_SetString(PyExc_IndexError, "no such cache");
+    return nullptr;
+  }
+  PyObject* object = nullptr;
+  for (Py_ssize_t i = 0; i < times; ++i) {
+    object = look_up(number, make);
+    if (object == nullptr) return nullptr;
+  }
+  return New(object);
+}
+
+PyObject* Get(PyObject*, PyObject* args) {
+  return WithArguments(args, [](Py_ssize_t number, PyObject* make) {
+    return g_caches[number].get_or_create([make] { return Call(make); });
+  });
+}
+
+PyObject* TightGet(PyObject*, PyObject* args) {
+  return WithArguments(args, [](Py_ssize_t number, PyObject* make) {
+    return g_tight_caches[number].get_or_create([make] { return Call(make); });
+  });
+}
+
+PyObject* CGet(PyObject*, PyObject* args) {
+  return WithArguments(args, [](Py_ssize_t number, PyObject* make) {
+    return multislot_get(&g_c_caches[number], Call, make);
+  });
+}
+
+// get() while a KeyError is pending.
+PyObject* GetWithAnError(PyObject*, PyObject* args) {
+  return WithArguments(args, [](Py_ssize_t number, PyObject* make) {
+    PyErr_SetString(PyExc_KeyError, "pending");
+    PyObject* object =
+        g_caches[number].get_or_create([make] { return Call(make); });
+    if (object == nullptr) return object;
+    if (!PyErr_ExceptionMatches(PyExc_KeyError)) {
+      PyErr_SetString(PyExc_AssertionError, "the pending error is gone");
+      return static_cast<PyObject*>(nullptr);
+    }
+    PyErr_Clear();
+    return object;
+  });
+}
+
+// Looks up in the cache of that number: import_attr(number, module, attribute).
+PyObject* ImportAttr(PyObject*, PyObject* args) {
+  Py_ssize_t number;
+  const char* module;
+  const char* attribute;
+  if (!PyArg_ParseTuple(args, "nss", &number, &module, &attribute)) {
+    return nullptr;
+  }
+  if (number < 0 || number >= kCaches) {
+    PyErr_SetString(PyExc_IndexError, "no such cache");
+    return nullptr;
+  }
+  return New(g_caches[number].get_or_create(
+      multislot::cpython::ImportAttr(module, attribute)));
+}
+
+// So many lost races, each in a fresh cache with one slot:
+// lose_races(make, times). The last one's winner.
+PyObject* LoseRaces(PyObject*, PyObject* args) {
+  PyObject* make;
+  Py_ssize_t times;
+  if (!PyArg_ParseTuple(args, "On", &make, &times)) return nullptr;
+  PyObject* outer = nullptr;
+  for (Py_ssize_t i = 0; i < times; ++i) {
+    TightCache cache;
+    PyObject* inner = nullptr;
+    outer = cache.get_or_create([&] {
+      inner = cache.get_or_create([make] { return Call(make); });
+      return Call(make);
+    });
+    if (outer == nullptr) return nullptr;
+    if (outer != inner) {
+      PyErr_SetString(PyExc_AssertionError, "the loser got its own object");
+      return nullptr;
+    }
+  }
+  return New(outer);
+}
+
+PyObject* InterpreterId(PyObject*, PyObject*) {
+  return PyLong_FromLongLong(
+      PyInterpreterState_GetID(PyInterpreterState_Get()));
+}
+
+PyMethodDef g_methods[] = {
+    {"get", Get, METH_VARARGS, nullptr},
+    {"tight_get", TightGet, METH_VARARGS, nullptr},
+    {"c_get", CGet, METH_VARARGS, nullptr},
+    {"get_with_an_error", GetWithAnError, METH_VARARGS, nullptr},
+    {"import_attr", ImportAttr, METH_VARARGS, nullptr},
+    {"lose_races", LoseRaces, METH_VARARGS, nullptr},
+    {"interpreter_id", InterpreterId, METH_NOARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyModuleDef_Slot g_slots[] = {
+#ifdef Py_mod_multiple_interpreters
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+#ifdef Py_mod_gil
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, nullptr},
+};
+
+PyModuleDef g_module = {
+    PyModuleDef_HEAD_INIT,
+    "caller",
+    nullptr,
+    0,
+    g_methods,
+    g_slots,
+    nullptr,
+    nullptr,
+    nullptr,
+};
+
+}  // namespace
+
+PyMODINIT_FUNC PyInit_caller() { return PyModuleDef_Init(&g_module); }
