@@ -10,11 +10,11 @@
 //
 //   main        --alone: in the main interpreter, before there was another
 //   main_of_8   in the main interpreter while seven others live
-//   last_of_8   in the last of those
+//   last_of_8   in the last of those, which is the first in its place of the
+//               adapter's table, as it is in most processes
 //   in_turn     in the main interpreter and in that one by turns: with a switch
 //               of the thread's interpreter before each call
-//   colliding   in one of eight whose record is not the first in its place of
-//               the adapter's table
+//   colliding   in an interpreter that is not the first in its place
 //
 // Alone is a run of its own since some things are never again as fast once
 // there was a second interpreter. adapter_peers.h has what is compared; `audit`
@@ -25,7 +25,6 @@
 
 #include <Python.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -95,25 +94,16 @@ bool IsFirstInItsPlace(const SubInterpreter& interpreter) {
          nullptr;
 }
 
-// One whose record is not the first in its place, and last the one that is, of
-// as many as that takes.
-std::vector<std::unique_ptr<SubInterpreter>> Colliding() {
+// One whose record is not the first in its place, after as many others as it
+// takes, which end.
+std::unique_ptr<SubInterpreter> Colliding() {
   std::vector<std::unique_ptr<SubInterpreter>> made;
-  for (;;) {
+  do {
     made.push_back(std::make_unique<SubInterpreter>());
-    {
-      In in(*made.back());
-      multislot::cpython::CurrentInterpreter();
-    }
-    for (auto& candidate : made) {
-      if (IsFirstInItsPlace(*candidate)) continue;
-      std::vector<std::unique_ptr<SubInterpreter>> both;
-      both.push_back(std::move(candidate));
-      both.push_back(std::move(made.back()));
-      made.erase(std::remove(made.begin(), made.end(), nullptr), made.end());
-      return both;
-    }
-  }
+    In in(*made.back());
+    multislot::cpython::CurrentInterpreter();
+  } while (IsFirstInItsPlace(*made.back()));
+  return std::move(made.back());
 }
 
 const SubInterpreter* g_colliding = nullptr;
@@ -175,10 +165,13 @@ int main(int argc, char** argv) {
   if (alone) {
     multislot::cpython::AskIfSeveral::Register();
   } else {
-    others = benchmarks::Seven();
+    // In the few processes in which the last one collides, others.
+    do {
+      others = benchmarks::Seven();
+    } while (!benchmarks::IsFirstInItsPlace(*others.back()));
     benchmarks::g_last = others.back().get();
-    for (auto& one : benchmarks::Colliding()) others.push_back(std::move(one));
-    benchmarks::g_colliding = others[others.size() - 2].get();
+    others.push_back(benchmarks::Colliding());
+    benchmarks::g_colliding = others.back().get();
   }
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

@@ -37,31 +37,45 @@ std::uintptr_t AddressOf(PyInterpreterState* state) noexcept {
 
 // --- The memory of records ---------------------------------------------------
 
+// The first record in the place that no interpreter has; null if there is none.
+// Taken by whoever finds it.
+Record* TakeUnused(const std::atomic<Record*>& place) noexcept {
+  RegistryLock lock;
+  // Relaxed, here and below: the lock orders these with other writers'.
+  Record* record = place.load(std::memory_order_relaxed);
+  while (record != nullptr && record->stage != Record::kUnused) {
+    record = record->next.load(std::memory_order_relaxed);
+  }
+  if (record != nullptr) record->stage = Record::kNew;
+  return record;
+}
+
+// A new record in the place. Null without memory.
+Record* AddRecord(std::atomic<Record*>& place) noexcept {
+  void* memory = ::operator new(sizeof(Record), std::nothrow);
+  if (memory == nullptr) return nullptr;
+  auto* record =
+      new (memory) Record{{kUnproven}, Interpreter(), Record::kNew, 0,
+                          {0},         false,         nullptr,      {nullptr}};
+  RegistryLock lock;
+  std::atomic<Record*>* end = &place;
+  while (Record* next = end->load(std::memory_order_relaxed)) {
+    end = &next->next;
+  }
+  end->store(record, std::memory_order_release);  // (3)
+  return record;
+}
+
 // A record for the interpreter, not proven yet. Null without memory.
 Record* TakeRecord(PyInterpreterState* state) noexcept {
   std::atomic<Record*>& place = PlaceOf(AddressOf(state));
-  Record* record;
-  {
-    RegistryLock lock;
-    // Relaxed, here and below: the lock orders these with other writers'.
-    record = place.load(std::memory_order_relaxed);
-    while (record != nullptr && record->stage != Record::kUnused) {
-      record = record->next;
-    }
-    if (record != nullptr) record->stage = Record::kNew;
-  }
-  if (record == nullptr) {
-    void* memory = ::operator new(sizeof(Record), std::nothrow);
-    if (memory == nullptr) return nullptr;
-    record =
-        new (memory) Record{{kUnproven}, Interpreter(), Record::kNew, 0,
-                            {0},         false,         nullptr,      nullptr};
-    RegistryLock lock;
-    record->next = place.load(std::memory_order_relaxed);
-    place.store(record, std::memory_order_release);  // (3)
-  } else {
+  Record* record = TakeUnused(place);
+  if (record != nullptr) {
     record->interpreter.~Interpreter();
     new (&record->interpreter) Interpreter();
+  } else {
+    record = AddRecord(place);
+    if (record == nullptr) return nullptr;
   }
   RegistryLock lock;
   ++record->life;

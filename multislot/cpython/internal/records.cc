@@ -17,7 +17,7 @@ Record* FindInPlace(PyInterpreterState* state,
   while (record != nullptr &&
          record->address.load(std::memory_order_acquire) !=  // (2)
              address + unproven) {
-    record = record->next;
+    record = record->next.load(std::memory_order_acquire);  // (4)
   }
   return record;
 }

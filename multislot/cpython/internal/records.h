@@ -53,7 +53,7 @@ struct Record {
   // Of owned.cc: what the interpreter owns. The record's end releases it.
   PyObject* owned;
 
-  Record* next;  // in its place of the table; never changes
+  std::atomic<Record*> next;  // in its place of the table; see there
 };
 
 constexpr std::uintptr_t kUnproven = 1;  // addresses are even
@@ -64,10 +64,11 @@ constexpr std::uintptr_t kUnproven = 1;  // addresses are even
 // Inline for the reason that internal/registry.h gives: the interpreters' tags
 // are given out by a register that may be one for several shared objects, so
 // the records that hold them are as well.
-constexpr std::size_t kPlaces = 256;
+constexpr std::size_t kPlaces = 512;
 struct RecordTable {
-  // (3) A record is added in front with release; (4) whoever follows the chain
-  // acquires that, and finds it initialised.
+  // (3) A record is added at the end of the chain, with release; (4) whoever
+  // follows the chain acquires that, and finds it initialised. So those that
+  // live longest come first, above all the main interpreter's.
   std::atomic<Record*> places[kPlaces];
   // Of ask_if_several.cc, written under the RegistryLock. The record of the
   // process's only interpreter, if it provably is: (5) stored with release,
@@ -84,7 +85,7 @@ inline RecordTable g_records = {};
 // Where records of an interpreter at this address are. The product's high bits
 // depend on all of the address; allocators align interpreters to pages.
 inline std::atomic<Record*>& PlaceOf(std::uintptr_t address) noexcept {
-  constexpr int kShift = 64 - 8;
+  constexpr int kShift = 64 - 9;
   static_assert(kPlaces == std::size_t{1} << (64 - kShift), "");
   return g_records
       .places[(address * std::uint64_t{0x9E3779B97F4A7C15}) >> kShift];
