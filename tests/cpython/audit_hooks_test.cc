@@ -292,6 +292,43 @@ TEST(AuditHooksTest, LookingUpInAHook) {
   EXPECT_EQ(wrong, 0);
 }
 
+// A hook vetoes all that the library might do in a first lookup: importing a
+// module, say. The lookup is right all the same, and sets no error.
+TEST(AuditHooksTest, AVetoInLookups) {
+  static bool looking_up;
+  static const HandleCache<FixedSlots<8>> asks_always;
+  const auto expect_right = [] {
+    for (int i = 0; i < 3; ++i) {
+      looking_up = true;
+      PyObject* object = asks_always.get_or_create(Make);
+      looking_up = false;
+      ASSERT_NE(object, nullptr);
+      EXPECT_EQ(PyCapsule_GetPointer(object, nullptr),
+                PyInterpreterState_Get());
+      EXPECT_EQ(PyErr_Occurred(), nullptr);
+    }
+  };
+  looking_up = false;
+  for (int life = 0; life < 3; ++life) {
+    Runtime runtime;
+    ASSERT_EQ(PySys_AddAuditHook(
+                  [](const char*, PyObject*, void*) {
+                    if (!looking_up) return 0;
+                    PyErr_SetString(PyExc_PermissionError, "vetoed");
+                    return -1;
+                  },
+                  nullptr),
+              0);
+    expect_right();
+    for (int i = 0; i < 3; ++i) {
+      SubInterpreter sub;
+      In in(sub);
+      expect_right();
+    }
+    expect_right();
+  }
+}
+
 // (S43) A runtime whose interpreters import nothing as they begin.
 class BareRuntime {
  public:

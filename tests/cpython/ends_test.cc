@@ -68,6 +68,9 @@ class Memory {
     Hook(PYMEM_DOMAIN_OBJ, {&g_domains[2], Malloc, Calloc, Realloc, Free});
   }
   static long calls() { return g_calls; }
+  // So many allocations succeed from now on, the next one fails, and those
+  // after it succeed again. A negative number: all succeed.
+  static void FailAfter(int allocations) { g_left = allocations; }
 
  private:
   static constexpr std::size_t kLarge = 4 * 1024;
@@ -77,19 +80,24 @@ class Memory {
     PyMem_SetAllocator(domain, &hook);
   }
 
+  static bool Fails() { return g_left >= 0 && g_left-- == 0; }
+
   static PyMemAllocatorEx* Original(void* context) {
     ++g_calls;
     return static_cast<PyMemAllocatorEx*>(context);
   }
   static void* Malloc(void* context, std::size_t size) {
+    if (Fails()) return nullptr;
     PyMemAllocatorEx* original = Original(context);
     return original->malloc(original->ctx, size);
   }
   static void* Calloc(void* context, std::size_t count, std::size_t size) {
+    if (Fails()) return nullptr;
     PyMemAllocatorEx* original = Original(context);
     return original->calloc(original->ctx, count, size);
   }
   static void* Realloc(void* context, void* block, std::size_t size) {
+    if (Fails()) return nullptr;
     PyMemAllocatorEx* original = Original(context);
     return original->realloc(original->ctx, block, size);
   }
@@ -157,9 +165,11 @@ class Memory {
 
   static PyMemAllocatorEx g_domains[3];
   static std::atomic<long> g_calls;
+  static std::atomic<int> g_left;
 };
 PyMemAllocatorEx Memory::g_domains[3];
 std::atomic<long> Memory::g_calls{0};
+std::atomic<int> Memory::g_left{-1};
 
 // Who made what. Knows objects by their address, and never looks inside one: a
 // wrong one may be freed long since.
@@ -982,35 +992,301 @@ TEST_F(EndsTest, TheLosersEndIsAnothersToo) {
   ExpectLaterOnesAreRight(SubInterpreter::kShared);
 }
 
-// (S39) A thread that goes from one interpreter to another and back: a hit
-// after the switch allocates nothing. The control switches only.
+// What user code does to the interpreter, make() does.
+TEST_F(EndsTest, ForgedSignsInMake) {
+  Runtime runtime;
+  Lives::Begin();
+  for (const char* forgery : kForgeries) {
+    SCOPED_TRACE(forgery);
+    Live(SubInterpreter::kShared, [&] {
+      Put(Place::kAtFork, CallsAtItsEnd(LookUpLate));
+      const auto make = [&] {
+        RunScript(forgery);
+        return Lives::Make();
+      };
+      EXPECT_TRUE(Lives::IsOwn(g_roomy.get_or_create(make)));
+      EXPECT_TRUE(IsRight());
+      EXPECT_TRUE(Lives::IsOwn(g_tight.get_or_create([] {
+        PyDict_Clear(Dict());
+        return Lives::Make();
+      })));
+      EXPECT_TRUE(IsRight());
+    });
+    Live(SubInterpreter::kShared, [] { EXPECT_TRUE(IsRightAndStays()); });
+  }
+}
+
+// Somebody copies all that is in one interpreter's dict to another's.
+TEST_F(EndsTest, TheDictIsCopied) {
+  Runtime runtime;
+  Lives::Begin();
+  EXPECT_TRUE(IsRightAndStays());
+  PyObject* kept = nullptr;
+  // From one that is alive, then from one that is gone.
+  Live(SubInterpreter::kShared, [&] {
+    EXPECT_TRUE(IsRightAndStays());
+    kept = PyDict_Copy(Dict());
+    for (const bool looked_up_before : {false, true}) {
+      Live(SubInterpreter::kShared, [&] {
+        if (looked_up_before) {
+          EXPECT_TRUE(IsRightAndStays());
+        }
+        EXPECT_EQ(PyDict_Update(Dict(), kept), 0);
+        EXPECT_TRUE(IsRight());
+      });
+      EXPECT_TRUE(IsRightAndStays());
+    }
+  });
+  for (int i = 0; i < 2; ++i) {
+    Live(SubInterpreter::kShared, [&] {
+      EXPECT_EQ(PyDict_Update(Dict(), kept), 0);
+      EXPECT_TRUE(IsRight());
+      EXPECT_TRUE(IsRight());
+    });
+  }
+  Py_CLEAR(kept);
+  Lives::died_elsewhere = 0;  // by no fault of the cache
+  ExpectLaterOnesAreRight(SubInterpreter::kShared);
+  EXPECT_TRUE(IsRightAndStays());
+}
+
+// What an interpreter has got it keeps until its dict is cleared: after the
+// callbacks of atexit have run, too, and while modules go.
+TEST_F(EndsTest, ItKeepsItsObjectsUntilItsDictGoes) {
+  static PyObject* roomy;
+  static PyObject* tight;
+  static int lookups;
+  static int others;
+  const auto compare = [] {
+    ++lookups;
+    others += g_roomy.get_or_create(Lives::Make) != roomy;
+    others += g_tight.get_or_create(Lives::Make) != tight;
+  };
+  const auto live = [&] {
+    lookups = others = 0;
+    EXPECT_TRUE(IsRightAndStays());
+    roomy = g_roomy.get_or_create(Lives::Make);
+    tight = g_tight.get_or_create(Lives::Make);
+    RunScript("import atexit; atexit.register(atexit._clear)");
+    for (const Place place : {Place::kAtExit, Place::kSys}) {
+      Put(place, CallsAtItsEnd(compare));
+    }
+    RunScript("import atexit; atexit.register(print, end='')");
+  };
+  for (int i = 0; i < 2; ++i) {
+    LiveARuntime([&] {
+      for (const SubInterpreter::Gil gil : Gils()) {
+        Live(gil, live);
+        EXPECT_EQ(lookups, 2);
+        EXPECT_EQ(others, 0);
+      }
+      live();
+    });
+    EXPECT_EQ(lookups, 2);
+    EXPECT_EQ(others, 0);
+  }
+}
+
+// Interpreters that another thread ends than the one that looked up there.
+TEST_F(EndsTest, AnotherThreadEndsThem) {
+  Runtime runtime;
+  Lives::Begin();
+  for (const bool looked_up_before : {false, true}) {
+    for (int i = 0; i < 3; ++i) {
+      PyThreadState* state;
+      {
+        PyThreadState* before = PyThreadState_Get();
+        state = Py_NewInterpreter();
+        ASSERT_NE(state, nullptr);
+        Lives::Begin();
+        if (looked_up_before) {
+          EXPECT_TRUE(IsRightAndStays());
+        }
+        Put(Place::kAtFork, CallsAtItsEnd(LookUpLate));
+        PyThreadState_Swap(before);
+      }
+      PyThreadState* before = PyEval_SaveThread();
+      std::thread([state] {
+        PyEval_RestoreThread(state);
+        Py_EndInterpreter(state);
+#if PY_VERSION_HEX < 0x030C0000
+        // It leaves the GIL to the thread, which has no state to release it by.
+        PyThreadState* main = PyThreadState_New(PyInterpreterState_Main());
+        PyThreadState_Swap(main);
+        PyThreadState_Clear(main);
+        PyThreadState_DeleteCurrent();
+#endif
+      }).join();
+      PyEval_RestoreThread(before);
+      ExpectLaterOnesAreRight(SubInterpreter::kShared);
+    }
+  }
+}
+
+// Runtimes, each in a thread of its own.
+TEST_F(EndsTest, EachRuntimeInAThreadOfItsOwn) {
+  for (int i = 0; i < 4; ++i) {
+    std::thread([i] {
+      LiveARuntime([i] {
+        if (i % 2 == 0) {
+          EXPECT_TRUE(IsRightAndStays());
+        }
+        Put(Place::kAtFork, CallsAtItsEnd(LookUpLate));
+        Live(SubInterpreter::kShared, [] { EXPECT_TRUE(IsRightAndStays()); });
+      });
+    }).join();
+  }
+}
+
+#if PY_VERSION_HEX >= 0x030C0000
+
+// Threads that have interpreters with a GIL each, one after the other: the
+// memory of one thread's goes to another thread's.
+TEST_F(EndsTest, LivesInParallel) {
+  Runtime runtime;
+  Lives::Begin();
+  EXPECT_TRUE(IsRightAndStays());
+  PyThreadState* before = PyEval_SaveThread();
+  std::mutex beginning;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&beginning] {
+      for (int life = 0; life < 8; ++life) {
+        PyInterpreterConfig config = {};
+        config.check_multi_interp_extensions = 1;
+        config.gil = PyInterpreterConfig_OWN_GIL;
+        PyThreadState* state;
+        {
+          // CPython sorts a table that all interpreters share as one begins.
+          std::lock_guard<std::mutex> lock(beginning);
+          ASSERT_FALSE(
+              PyStatus_Exception(Py_NewInterpreterFromConfig(&state, &config)));
+        }
+        Lives::Begin();
+        if (life % 3 != 0) {
+          EXPECT_TRUE(IsRightAndStays());
+        }
+        if (life % 3 != 1) {
+          Put(Place::kSys, CallsAtItsEnd(LookUpLate));
+          Put(Place::kAtFork, CallsAtItsEnd(LookUpLate));
+        }
+        Py_EndInterpreter(state);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  PyEval_RestoreThread(before);
+  EXPECT_TRUE(IsRightAndStays());
+}
+
+#endif  // PY_VERSION_HEX >= 0x030C0000
+
+// An interrupt (Ctrl-C) or another thread's exception comes before a first
+// lookup, which may run Python code to find its way: it is not lost.
+TEST_F(EndsTest, InterruptsAreNotLost) {
+  const auto is_delivered = [](PyObject* object) {
+    if (object != nullptr) {
+      EXPECT_TRUE(Lives::IsOwn(object));
+      EXPECT_EQ(PyErr_Occurred(), nullptr);
+      PyObject* globals = PyDict_New();
+      PyObject* result = PyRun_String("for i in [1, 2, 3]: pass", Py_file_input,
+                                      globals, globals);
+      Py_DECREF(globals);
+      if (result != nullptr) {
+        Py_DECREF(result);
+        return false;
+      }
+    }
+    const bool is = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) != 0;
+    PyErr_Clear();
+    return is;
+  };
+  for (int i = 0; i < 2; ++i) {
+    LiveARuntime([&] {
+      RunScript(
+          "import signal\n"
+          "signal.signal(signal.SIGINT, signal.default_int_handler)");
+      PyErr_SetInterrupt();
+      EXPECT_TRUE(is_delivered(g_roomy.get_or_create(Lives::Make)));
+      EXPECT_TRUE(IsRightAndStays());
+    });
+    LiveARuntime([&] {
+      RunScript("import _thread; me = _thread.get_ident()");
+      PyObject* me = ImportAttr("__main__", "me")();
+      EXPECT_EQ(PyThreadState_SetAsyncExc(PyLong_AsUnsignedLong(me),
+                                          PyExc_KeyboardInterrupt),
+                1);
+      Py_DECREF(me);
+      EXPECT_TRUE(is_delivered(g_tight.get_or_create(Lives::Make)));
+      EXPECT_TRUE(IsRightAndStays());
+    });
+  }
+  Lives::came_back = 1;
+}
+
+// Memory runs out in the middle of a first lookup: null, or the right object.
+TEST_F(EndsTest, OutOfMemory) {
+  Runtime runtime;
+  Lives::Begin();
+  for (int i = 0; i < 40; ++i) {
+    SCOPED_TRACE(i);
+    Live(SubInterpreter::kShared, [&] {
+      Memory::FailAfter(i);
+      PyObject* object = g_roomy.get_or_create(Lives::Make);
+      Memory::FailAfter(-1);
+      if (object == nullptr) {
+        EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_MemoryError));
+        PyErr_Clear();
+      } else {
+        EXPECT_TRUE(Lives::IsOwn(object));
+        EXPECT_EQ(PyErr_Occurred(), nullptr);
+      }
+      EXPECT_TRUE(IsRightAndStays());
+    });
+  }
+  ExpectLaterOnesAreRight(SubInterpreter::kShared);
+}
+
+// (S39) A thread that goes from one interpreter to another and back, among few
+// and among many: a hit after the switch allocates nothing. The control
+// switches only.
 TEST_F(EndsTest, AHitAfterASwitchAllocatesNothing) {
   Runtime runtime;
   Lives::Begin();
-  SubInterpreter subs[3];
-  for (const SubInterpreter& sub : subs) {
-    In in(sub);
-    Lives::Begin();
-  }
-  const auto switch_and = [&](auto use) {
-    const long before = Memory::calls();
-    for (int i = 0; i < 100; ++i) {
-      for (const SubInterpreter& sub : subs) {
-        In in(sub);
+  for (const int count : {1, 20}) {
+    const HandleCache<FixedSlots<32>> cache;
+    Lives::Reset();
+    std::vector<std::unique_ptr<SubInterpreter>> subs;
+    for (int i = 0; i < count; ++i) {
+      subs.push_back(std::make_unique<SubInterpreter>());
+      In in(*subs.back());
+      Lives::Begin();
+    }
+    const auto switch_and = [&](auto use) {
+      const long before = Memory::calls();
+      for (int i = 0; i < 20; ++i) {
+        for (const auto& sub : subs) {
+          In in(*sub);
+          use();
+        }
         use();
       }
-      use();
+      return Memory::calls() - before;
+    };
+    const auto hit = [&] { cache.get_or_create(Lives::Make); };
+    switch_and(hit);
+    const long control = switch_and([] {});
+    EXPECT_EQ(switch_and(hit), control);
+    EXPECT_EQ(Lives::made, count + 1);
+    // One of them ends; others come.
+    subs[0]->End();
+    ExpectLaterOnesAreRight(SubInterpreter::kShared);
+    for (const auto& sub : subs) {
+      if (sub->state() == nullptr) continue;
+      In in(*sub);
+      EXPECT_TRUE(Lives::IsOwn(cache.get_or_create(Lives::Make)));
     }
-    return Memory::calls() - before;
-  };
-  const auto hit = [] { g_roomy.get_or_create(Lives::Make); };
-  switch_and(hit);
-  const long control = switch_and([] {});
-  EXPECT_EQ(switch_and(hit), control);
-  EXPECT_EQ(Lives::made, 4);
-  // One of them ends; others come.
-  subs[0].End();
-  ExpectLaterOnesAreRight(SubInterpreter::kShared);
+  }
 }
 
 // (S40) An object that a cache owns has a __del__ that uses builtins, which may

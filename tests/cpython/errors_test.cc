@@ -254,17 +254,17 @@ TEST_P(ErrorsTest, MakeHandlesErrors) {
 
 // make() looks other things up, one of which fails.
 TEST_P(ErrorsTest, MakeLooksUp) {
-  EXPECT_NE(LookUp([this] {
-              EXPECT_EQ(LookUp(ImportAttr("math", "no_such_thing")), nullptr);
-              EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_AttributeError));
-              // With that one pending.
-              EXPECT_NE(LookUp(ImportAttr("bisect", "bisect")), nullptr);
-              EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_AttributeError));
-              PyErr_Clear();
-              EXPECT_NE(LookUp(ImportAttr("string", "Template")), nullptr);
-              return PyList_New(0);
-            }),
-            nullptr);
+  PyObject* made = LookUp([this] {
+    EXPECT_EQ(LookUp(ImportAttr("math", "no_such_thing")), nullptr);
+    EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_AttributeError));
+    // With that one pending.
+    EXPECT_NE(LookUp(ImportAttr("bisect", "bisect")), nullptr);
+    EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_AttributeError));
+    PyErr_Clear();
+    EXPECT_NE(LookUp(ImportAttr("string", "Template")), nullptr);
+    return PyList_New(0);
+  });
+  EXPECT_NE(made, nullptr);
   ExpectItIsStillPending();
 }
 

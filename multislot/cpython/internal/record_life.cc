@@ -55,7 +55,7 @@ Record* AddRecord(std::atomic<Record*>& place) noexcept {
   void* memory = ::operator new(sizeof(Record), std::nothrow);
   if (memory == nullptr) return nullptr;
   auto* record =
-      new (memory) Record{{kUnproven}, Interpreter(), Record::kNew, 0,
+      new (memory) Record{{kUnproven}, Interpreter(), Record::kNew, 0,        0,
                           {0},         false,         nullptr,      {nullptr}};
   RegistryLock lock;
   std::atomic<Record*>* end = &place;
@@ -77,6 +77,7 @@ Record* TakeRecord(PyInterpreterState* state) noexcept {
     record = AddRecord(place);
     if (record == nullptr) return nullptr;
   }
+  record->id = PyInterpreterState_GetID(state);
   RegistryLock lock;
   ++record->life;
   record->hook_tried = false;
@@ -222,9 +223,12 @@ bool AddWitnessToAtExit(Record* record) {
           ? nullptr
           : PyObject_CallMethod(module, "register", "O", function);
   const bool added = result != nullptr;
-  // A signal that came meanwhile is the caller's.
-  if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
-    PyErr_SetInterrupt();
+  // A KeyboardInterrupt, or what else is raised from outside, is the caller's:
+  // Python code gets it when it runs next.
+  PyObject* raised = PyErr_Occurred();  // borrowed
+  if (raised != nullptr &&
+      !PyErr_GivenExceptionMatches(raised, PyExc_Exception)) {
+    PyThreadState_SetAsyncExc(PyThread_get_thread_ident(), raised);
   }
   Py_DecRef(result);
   Py_DecRef(function);
@@ -329,6 +333,20 @@ PyObject* Anchor(PyInterpreterState* state, bool may_be_born) {
   return capsule;
 }
 
+// The record in the capsule, if it is this interpreter's: somebody may have
+// copied it from the dict of another one, dead or alive.
+Record* RecordIn(PyObject* capsule, PyInterpreterState* state) {
+  auto* record =
+      static_cast<Record*>(PyCapsule_GetPointer(capsule, kRecordName));
+  if (record == nullptr) return nullptr;  // no capsule of ours
+  const std::uintptr_t address =
+      record->address.load(std::memory_order_relaxed) & ~kUnproven;
+  return address == AddressOf(state) &&
+                 record->id == PyInterpreterState_GetID(state)
+             ? record
+             : nullptr;
+}
+
 }  // namespace
 
 Record* FindRecord(PyInterpreterState* state) {
@@ -342,7 +360,7 @@ Record* FindRecord(PyInterpreterState* state) {
   if (!past_its_end || FindInPlace(state, kUnproven) != nullptr) {
     PyObject* capsule = Anchor(state, !past_its_end);
     if (capsule != nullptr) {
-      record = static_cast<Record*>(PyCapsule_GetPointer(capsule, kRecordName));
+      record = RecordIn(capsule, state);
       Py_DecRef(capsule);
     }
     PyErr_Clear();

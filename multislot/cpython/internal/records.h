@@ -46,6 +46,7 @@ struct Record {
   enum Stage { kUnused, kNew, kProving, kProven, kUnprovable };
   Stage stage;
   std::uintptr_t life;  // which life of this memory it is
+  std::int64_t id;      // CPython's of the interpreter; never changes in a life
   std::atomic<std::uint32_t> lookups_by_dict;  // relaxed: only counted
 
   bool hook_tried;  // of ask_if_several.cc, in this life; under the lock too

@@ -5,6 +5,8 @@
 
 #include <Python.h>
 
+#include <atomic>
+
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/import_attr.h"
 #include "multislot/cpython/multislot.h"
@@ -128,6 +130,18 @@ PyObject* InterpreterId(PyObject*, PyObject*) {
       PyInterpreterState_GetID(PyInterpreterState_Get()));
 }
 
+std::atomic<long> g_wrong{0};
+
+// Counts what was wrong, in whichever interpreter: late in an interpreter's end
+// there is no other way to tell.
+PyObject* Wrong(PyObject*, PyObject*) {
+  ++g_wrong;
+  return PyLong_FromLong(g_wrong);
+}
+
+// How often there was something, so far.
+PyObject* WrongSoFar(PyObject*, PyObject*) { return PyLong_FromLong(g_wrong); }
+
 PyMethodDef g_methods[] = {
     {"get", Get, METH_VARARGS, nullptr},
     {"tight_get", TightGet, METH_VARARGS, nullptr},
@@ -135,6 +149,8 @@ PyMethodDef g_methods[] = {
     {"get_with_an_error", GetWithAnError, METH_VARARGS, nullptr},
     {"import_attr", ImportAttr, METH_VARARGS, nullptr},
     {"lose_races", LoseRaces, METH_VARARGS, nullptr},
+    {"wrong", Wrong, METH_NOARGS, nullptr},
+    {"wrong_so_far", WrongSoFar, METH_NOARGS, nullptr},
     {"interpreter_id", InterpreterId, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -56,6 +56,28 @@ assert [copy.made() - before for copy, before in zip(copies, made)] == [3] * len
 """
 
 
+LATE_LOOKUPS = """
+import os
+import sys
+sys.path[:0] = {path!r}
+sys.argv = {argv!r}
+import crowd_test
+class LooksUp:
+    def __init__(self, function):
+        self.function = function
+    def __call__(self):
+        pass
+    def __del__(self):
+        self.function()
+copies = [crowd_test.load(path) for path in {paths!r}]
+os.register_at_fork(after_in_child=LooksUp(copies[3].errors))
+sys.late = LooksUp(copies[2].errors)
+copies[0].errors()
+copies[1].errors()
+os.register_at_fork(after_in_child=LooksUp(copies[0].errors))
+"""
+
+
 class CrowdTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.mkdtemp()
@@ -123,6 +145,28 @@ class CrowdTest(unittest.TestCase):
         for own_gil in (False, True, False):
             with interpreters.Interpreter(own_gil) as sub:
                 sub.run(script)
+
+
+    # Copies that are used late for the first time, after others ended their
+    # record of the interpreter. What each later one makes is its own.
+    def test_5_late_lookups(self):
+        paths = self.copies_of(FILE, 4, "late")
+        script = LATE_LOOKUPS.format(
+            path=sys.path + [os.path.dirname(os.path.abspath(__file__))],
+            argv=sys.argv,
+            paths=paths,
+        )
+        check_script = IN_A_SUB_INTERPRETER.format(
+            path=sys.path + [os.path.dirname(os.path.abspath(__file__))],
+            argv=sys.argv,
+            paths=paths,
+        )
+        for own_gil in (False, True):
+            for _ in range(2):
+                with interpreters.Interpreter(own_gil) as sub:
+                    sub.run(script)
+                with interpreters.Interpreter(own_gil) as sub:
+                    sub.run(check_script)
 
 
 if __name__ == "__main__":
