@@ -164,8 +164,9 @@ class FixedSlots {
     std::size_t index = HomeIndex(own);
     for (std::size_t probes = 0; probes < Capacity; ++probes) {
       Slot& slot = slots_[index];
-      // Relaxed: what is done with the slot is done under the lock.
-      const Tag tag = slot.tag.load(std::memory_order_relaxed);
+      // (7) Acquires (3), for HasNoSlotFor(). What is done with the slot is
+      // done under the lock.
+      const Tag tag = slot.tag.load(std::memory_order_acquire);
       if (tag == own) return &slot;
       if (free == nullptr && !Traits::IsLive(tag)) free = &slot;
       if (tag == internal::kEmptyTag) break;
@@ -179,13 +180,13 @@ class FixedSlots {
   //
   // A slot changes hands only after a retirement. If this look saw nothing that
   // came after one, it is as if it had been made before, when the cache was
-  // full. If it saw another interpreter's tag in a slot that was reclaimed, the
-  // fence makes (3), which stored that, synchronise with this thread; the
-  // retirement came before that fill under the same lock, and is counted.
+  // full. If it saw another interpreter's tag in a slot that was reclaimed,
+  // then (7) acquired what (3) released; the retirement came before that fill
+  // under the same lock, and is counted. (A fence would do too, but not with
+  // gcc's ThreadSanitizer.)
   bool HasNoSlotFor(Tag own) const noexcept {
     const std::uintptr_t retirements = Traits::Retirements();
     if (SlotFor(own) != nullptr) return false;
-    std::atomic_thread_fence(std::memory_order_acquire);
     return !Traits::IsLive(own) || Traits::Retirements() == retirements;
   }
 
