@@ -39,7 +39,7 @@ void PerCache(benchmark::State& state, std::size_t interpreters) {
     const auto caches = std::make_unique<Cache[]>(kMany);
     for (const auto& interpreter : all) {
       for (std::size_t i = 0; i < kMany; ++i) {
-        caches[i].ptr_or(interpreter.get(), Handle);
+        static_cast<void>(caches[i].ptr_or(interpreter.get(), Handle));
       }
     }
     state.counters["bytes_per_cache"] = (Allocated() - before) / kMany;

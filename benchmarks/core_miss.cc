@@ -73,7 +73,7 @@ void Fill(benchmark::State& state, std::size_t slots_taken, Others others) {
     for (std::size_t i = 0; i < slots_taken; ++i) {
       fillers.push_back(std::make_unique<InterpreterOf<Cache>>());
       for (std::size_t j = 0; j < kBatch; ++j) {
-        caches[j].ptr_or(fillers.back().get(), Handle);
+        static_cast<void>(caches[j].ptr_or(fillers.back().get(), Handle));
       }
     }
     if (others == Others::kRetired) fillers.clear();

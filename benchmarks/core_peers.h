@@ -218,7 +218,7 @@ class Full {
   Full() {
     for (std::size_t i = 0; i < Cache::capacity(); ++i) {
       interpreters_.push_back(std::make_unique<InterpreterOf<Cache>>());
-      cache_->ptr_or(interpreters_.back().get(), Handle);
+      static_cast<void>(cache_->ptr_or(interpreters_.back().get(), Handle));
     }
   }
   const Cache* cache() const { return cache_.get(); }

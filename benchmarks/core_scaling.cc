@@ -47,7 +47,7 @@ PyObject* LookUp(const Cache& cache, InterpreterOf<Cache>* interpreter) {
 template <typename Cache>
 void LookUpInThread(benchmark::State& state, const Cache& cache) {
   InterpreterOf<Cache> interpreter;
-  cache.ptr_or(&interpreter, Handle);
+  static_cast<void>(cache.ptr_or(&interpreter, Handle));
   EachThread(state,
              [&] { Opaque(LookUp(*Opaque(&cache), Opaque(&interpreter))); });
 }
@@ -84,7 +84,7 @@ void Caches(benchmark::State& state, std::size_t count) {
   const auto caches = std::make_unique<Cache[]>(count);
   std::vector<const Cache*> order;
   for (std::size_t i = 0; i < count; ++i) {
-    caches[i].ptr_or(&interpreter, Handle);
+    static_cast<void>(caches[i].ptr_or(&interpreter, Handle));
     order.push_back(&caches[i]);
   }
   std::shuffle(order.begin(), order.end(), std::mt19937(1));
@@ -101,12 +101,12 @@ void BesideFills(benchmark::State& state, std::size_t distance) {
   constexpr std::size_t kCaches = 1024;
   const auto caches = std::make_unique<Cache[]>(kCaches);
   Interpreter interpreter;
-  caches[0].ptr_or(&interpreter, Handle);
+  static_cast<void>(caches[0].ptr_or(&interpreter, Handle));
   std::atomic<bool> done{false};
   std::thread fills([&] {
     while (!done.load(std::memory_order_relaxed)) {
       Interpreter other;
-      caches[distance].ptr_or(&other, Handle);
+      static_cast<void>(caches[distance].ptr_or(&other, Handle));
     }
   });
   for (auto _ : state) {

@@ -8,7 +8,7 @@
 #include "absl/base/attributes.h"
 #include "absl/base/macros.h"
 #include "absl/base/optimization.h"
-#include "c10/util/python_stub.h"
+#include "multislot/internal/py_object.h"
 #include "multislot/slot_policy.h"
 
 namespace multislot {
@@ -64,30 +64,42 @@ class BasicPyHandleCache {
   // A null interpreter is a mistake: an assertion in debug builds; otherwise
   // the accessor is called and nothing remembered.
   template <typename SlowAccessor>
-  PyObject* ptr_or(interpreter_type* interpreter,
-                   SlowAccessor&& slow_accessor) const {
-    ABSL_ASSERT(interpreter != nullptr && "no interpreter");
-    if (ABSL_PREDICT_TRUE(interpreter != nullptr)) {
-      PyObject* handle = slots_.find_fast(interpreter);
-      if (ABSL_PREDICT_TRUE(handle != nullptr)) return handle;
+  [[nodiscard]] PyObject* ptr_or(interpreter_type* interpreter,
+                                 SlowAccessor&& slow_accessor) const {
+    constexpr bool is_accessor =
+        std::is_invocable_r<PyObject*, SlowAccessor>::value;
+    static_assert(is_accessor,
+                  "a slow accessor is called without arguments and returns a "
+                  "PyObject*");
+    if constexpr (is_accessor) {
+      ABSL_ASSERT(interpreter != nullptr && "no interpreter");
+      if (ABSL_PREDICT_TRUE(interpreter != nullptr)) {
+        PyObject* handle = slots_.find_fast(interpreter);
+        if (ABSL_PREDICT_TRUE(handle != nullptr)) return handle;
+      }
+      return FindOrAccess<SlowAccessor>(
+          interpreter, std::forward<SlowAccessor>(slow_accessor));
+    } else {
+      return nullptr;
     }
-    return FindOrAccess<SlowAccessor>(
-        interpreter, std::forward<SlowAccessor>(slow_accessor));
   }
 
   // The handle in this interpreter's slot, a borrowed reference; null if there
   // is none or the interpreter is null. Calls nothing and changes nothing.
-  PyObject* peek(const interpreter_type* interpreter) const noexcept {
+  [[nodiscard]] PyObject* peek(
+      const interpreter_type* interpreter) const noexcept {
     return interpreter == nullptr ? nullptr : slots_.find(interpreter);
   }
 
   // How many interpreters can have a slot; kUnlimited if that has no limit.
-  static constexpr std::size_t capacity() noexcept {
+  [[nodiscard]] static constexpr std::size_t capacity() noexcept {
     return Policy::capacity();
   }
 
   // How many live interpreters have one. A snapshot, for people to read.
-  std::size_t occupancy() const noexcept { return slots_.occupancy(); }
+  [[nodiscard]] std::size_t occupancy() const noexcept {
+    return slots_.occupancy();
+  }
 
   // -------------------------------------------------------------------------
   // End of the public interface.

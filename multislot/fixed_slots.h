@@ -5,12 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "absl/base/optimization.h"
-#include "c10/core/impl/PyInterpreter.h"
-#include "c10/util/python_stub.h"
-#include "multislot/internal/assume.h"
+#include "absl/base/macros.h"
 #include "multislot/internal/interpreter_traits.h"
+#include "multislot/internal/py_object.h"
 #include "multislot/internal/registry.h"
+#include "multislot/internal/slot.h"
+#include "multislot/internal/tag.h"
 #include "multislot/interpreter.h"
 
 namespace multislot {
@@ -65,6 +65,7 @@ class FixedSlots {
 
   PyObject* publish(const interpreter_type* interpreter,
                     PyObject* handle) const noexcept {
+    ABSL_ASSERT(handle != nullptr && "a null handle");
     const Tag tag = Traits::TagOf(interpreter);
     if (HasNoSlotFor(tag)) return nullptr;
     // There may be a slot for it; now, with no other fill and no retirement in
@@ -91,52 +92,8 @@ class FixedSlots {
 
  private:
   using Tag = internal::Tag;
+  using Slot = internal::Slot<>;
   using Traits = internal::InterpreterTraits<InterpreterType>;
-
-  // A fill writes, under the RegistryLock:
-  //
-  //   (1) tag = kBusyTag    from here on, nobody takes the handle for theirs
-  //   (2) handle
-  //   (3) tag
-  //
-  // and a reader, under no lock, does
-  //
-  //   (4) reads the tag; goes on if it is its own
-  //   (5) reads the handle
-  //   (6) reads the tag again; if it is still its own, so is the handle
-  //
-  // (4) acquires what (3) released, so the reader sees that fill's handle or a
-  // later one. Should it be a later one, of an interpreter that reclaimed the
-  // slot meanwhile, then (5) acquired what (2) released, so (6) sees (1) or
-  // something later still; tags do not come back, so it sees that the slot is
-  // lost. Without (6) a lookup that overlaps its own interpreter's retirement
-  // could return the next one's handle.
-  struct Slot {
-    std::atomic<Tag> tag{internal::kEmptyTag};
-    std::atomic<PyObject*> handle{nullptr};
-
-    PyObject* Read(Tag own) const noexcept {
-      if (ABSL_PREDICT_FALSE(tag.load(std::memory_order_acquire) !=  // (4)
-                             own)) {
-        return nullptr;
-      }
-      PyObject* result = handle.load(std::memory_order_acquire);     // (5)
-      if (ABSL_PREDICT_FALSE(tag.load(std::memory_order_relaxed) !=  // (6)
-                             own)) {
-        return nullptr;
-      }
-      // A slot that has a tag has a handle, so a hit need not look whether it
-      // is one.
-      MULTISLOT_ASSUME(result != nullptr);
-      return result;
-    }
-
-    void Write(Tag own, PyObject* result) noexcept {
-      tag.store(internal::kBusyTag, std::memory_order_relaxed);  // (1)
-      handle.store(result, std::memory_order_release);           // (2)
-      tag.store(own, std::memory_order_release);                 // (3)
-    }
-  };
 
   // From the offset, not the index: the tag has it ready, so that no shift is
   // left to do on the hit path.
@@ -164,7 +121,7 @@ class FixedSlots {
     std::size_t index = HomeIndex(own);
     for (std::size_t probes = 0; probes < Capacity; ++probes) {
       Slot& slot = slots_[index];
-      // (7) Acquires (3), for HasNoSlotFor(). What is done with the slot is
+      // (13) Acquires (9), for HasNoSlotFor(). What is done with the slot is
       // done under the lock.
       const Tag tag = slot.tag.load(std::memory_order_acquire);
       if (tag == own) return &slot;
@@ -181,7 +138,7 @@ class FixedSlots {
   // A slot changes hands only after a retirement. If this look saw nothing that
   // came after one, it is as if it had been made before, when the cache was
   // full. If it saw another interpreter's tag in a slot that was reclaimed,
-  // then (7) acquired what (3) released; the retirement came before that fill
+  // then (13) acquired what (9) released; the retirement came before that fill
   // under the same lock, and is counted. (A fence would do too, but not with
   // gcc's ThreadSanitizer.)
   bool HasNoSlotFor(Tag own) const noexcept {

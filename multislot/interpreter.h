@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "c10/core/impl/PyInterpreter.h"
 #include "multislot/internal/interpreter_traits.h"
 #include "multislot/internal/registry.h"
+#include "multislot/internal/tag.h"
 
 namespace multislot {
 
@@ -27,15 +27,15 @@ namespace multislot {
 // any time. A lookup that overlaps retire() gets this interpreter's handle or
 // takes the slow path.
 //
-// Shared objects that each embed this library are best kept apart: an
-// Interpreter is for the caches of the shared object that made it.
-class Interpreter : public c10::impl::PyInterpreter {
+// Shared objects that each embed this library may have a register in common, or
+// one each, as they have their caches: an Interpreter is for the caches of the
+// shared object that made it, and for those that it shares with others.
+class Interpreter {
  public:
   // Registers. With 1,048,576 alive (4,096 where pointers have 32 bits), or
-  // without memory, it is born retired: slow, but right. The vtable is for the
-  // operations of c10::impl::PyInterpreter; caches use none.
-  explicit Interpreter(
-      const c10::impl::PyInterpreterVTable* vtable = nullptr) noexcept;
+  // without memory, it is born retired: slow, but right. Constant time.
+  Interpreter() noexcept
+      : Interpreter(internal::RegisterTag(internal::g_register)) {}
   ~Interpreter() { retire(); }
 
   Interpreter(const Interpreter&) = delete;
@@ -43,26 +43,32 @@ class Interpreter : public c10::impl::PyInterpreter {
 
   // From here on no lookup hits or fills for this interpreter; its slots and
   // its home index go to others. A second call does nothing. Constant time.
-  void retire() noexcept;
-  bool retired() const noexcept;
+  void retire() noexcept {
+    internal::RetireTag(
+        internal::g_register,
+        tag_.exchange(internal::kRetiredTag, std::memory_order_relaxed));
+  }
+  [[nodiscard]] bool retired() const noexcept {
+    return tag_.load(std::memory_order_relaxed) == internal::kRetiredTag;
+  }
 
   // Both outlast retirement. The id of an interpreter that was born retired
   // is 0, and nobody else's.
-  std::uint64_t id() const noexcept { return id_; }
-  std::size_t home_index() const noexcept {
+  [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+  [[nodiscard]] std::size_t home_index() const noexcept {
     return internal::HomeIndexOf(static_cast<internal::Tag>(id_));
   }
 
  private:
   friend struct internal::InterpreterTraits<Interpreter>;
 
-  explicit Interpreter(const c10::impl::PyInterpreterVTable* vtable,
-                       internal::Tag tag) noexcept;
+  explicit Interpreter(internal::Tag tag) noexcept
+      : tag_(tag), id_(tag == internal::kRetiredTag ? 0 : tag) {}
 
   // The tag, or kRetiredTag. Relaxed everywhere: the tag publishes nothing, and
   // what it matches is published by the slot.
   std::atomic<internal::Tag> tag_;
-  const std::uint64_t id_;
+  std::uint64_t id_;  // never changes
 };
 
 namespace internal {
@@ -74,7 +80,7 @@ struct InterpreterTraits<Interpreter> {
   }
   template <std::size_t Capacity>
   static std::size_t HomeOffsetOf(Tag tag) noexcept {
-    return HomeOffsetOfTag<Capacity>(tag);
+    return internal::HomeOffsetOf<Capacity>(tag);
   }
   static bool IsLive(Tag tag) noexcept { return internal::IsLive(tag); }
   static std::uintptr_t Retirements() noexcept {

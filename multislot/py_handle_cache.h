@@ -1,6 +1,7 @@
 #ifndef MULTISLOT_PY_HANDLE_CACHE_H_
 #define MULTISLOT_PY_HANDLE_CACHE_H_
 
+#include "multislot/bare_interpreter.h"  // IWYU pragma: export
 #include "multislot/basic_py_handle_cache.h"
 #include "multislot/default_slot_policy.h"  // IWYU pragma: export
 #include "multislot/fixed_slots.h"          // IWYU pragma: export

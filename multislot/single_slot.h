@@ -1,54 +1,132 @@
 #ifndef MULTISLOT_SINGLE_SLOT_H_
 #define MULTISLOT_SINGLE_SLOT_H_
 
+#include <atomic>
 #include <cstddef>
+#include <type_traits>
+#include <utility>
 
-#include "c10/core/PyHandleCache.h"
+#include "absl/base/optimization.h"
 #include "c10/core/impl/PyInterpreter.h"
-#include "c10/util/python_stub.h"
+#include "c10/util/Exception.h"
 #include "multislot/basic_py_handle_cache.h"
+#include "multislot/internal/interpreter_traits.h"
+#include "multislot/internal/py_object.h"
+#include "multislot/internal/registry.h"
+#include "multislot/internal/tag.h"
+#include "multislot/interpreter.h"
 
 namespace multislot {
 
-// Slot policy: c10::PyHandleCache as it is. One slot, for the first interpreter
-// that asks, for ever. It keeps what the other policies do otherwise:
-//   - it needs the GIL, and is an error where the slow accessor lets it go and
-//     another call fills the slot;
+// Slot policy: one slot, for the first interpreter that asks, for ever, with
+// the behaviour of c10::PyHandleCache:
+//   - it needs the GIL, and is an error (c10::Error) where the slow accessor
+//     lets it go and another call fills the slot;
 //   - a null that the slow accessor returns is remembered;
-//   - it knows interpreters by their address, and no retirement;
-//   - a null interpreter gets null from an empty slot.
+//   - a null interpreter gets null from an empty slot;
+//   - no interpreter gets the slot of one that has retired.
 struct SingleSlot {};
 
-// Adds to the c10 class what every cache of this library has besides ptr_or.
+// c10::PyHandleCache, for two kinds of interpreters. A multislot::Interpreter
+// is known by its tag, which no other ever has, so the next one at the same
+// address is another one; once retired, it neither hits nor fills. Of a bare
+// c10::impl::PyInterpreter the address is all there is to know.
 template <>
-class BasicPyHandleCache<SingleSlot> : public c10::PyHandleCache {
+class BasicPyHandleCache<SingleSlot> {
+  template <typename Bare>
+  using IfBare = std::enable_if_t<
+      std::is_convertible<Bare*, const c10::impl::PyInterpreter*>::value>;
+
  public:
   using policy_type = SingleSlot;
-  using interpreter_type = c10::impl::PyInterpreter;
+  using interpreter_type = Interpreter;
+
+  constexpr BasicPyHandleCache() noexcept = default;
+  BasicPyHandleCache(const BasicPyHandleCache&) = delete;
+  BasicPyHandleCache& operator=(const BasicPyHandleCache&) = delete;
+
+  // As of c10::PyHandleCache.
+  template <typename SlowAccessor>
+  [[nodiscard]] PyObject* ptr_or(const Interpreter* interpreter,
+                                 SlowAccessor&& slow_accessor) const {
+    return Get(interpreter, std::forward<SlowAccessor>(slow_accessor));
+  }
+  template <typename Bare, typename SlowAccessor, typename = IfBare<Bare>>
+  [[nodiscard]] PyObject* ptr_or(Bare* interpreter,
+                                 SlowAccessor&& slow_accessor) const {
+    return Get<c10::impl::PyInterpreter>(
+        interpreter, std::forward<SlowAccessor>(slow_accessor));
+  }
 
   // The handle in the slot if it is this interpreter's, a borrowed reference;
-  // else null. A null that was remembered looks the same.
-  PyObject* peek(interpreter_type* interpreter) const {
-    // Only in an empty slot would ptr_or remember this accessor's null, and a
-    // slot that is full stays full.
-    return occupancy() == 0
-               ? nullptr
-               : ptr_or(interpreter, []() -> PyObject* { return nullptr; });
+  // else null. A null that was remembered looks the same. Needs the GIL.
+  [[nodiscard]] PyObject* peek(const Interpreter* interpreter) const noexcept {
+    return Peek(KeyOf(interpreter));
+  }
+  template <typename Bare, typename = IfBare<Bare>>
+  [[nodiscard]] PyObject* peek(Bare* interpreter) const noexcept {
+    return Peek(KeyOf(interpreter));
   }
 
-  static constexpr std::size_t capacity() noexcept { return 1; }
+  [[nodiscard]] static constexpr std::size_t capacity() noexcept { return 1; }
 
-  // Whether the slot is filled.
-  std::size_t occupancy() const {
-    // A null interpreter is the tag of an empty slot: then, and only then, it
-    // is a hit.
-    bool filled = false;
-    ptr_or(nullptr, [&filled]() -> PyObject* {
-      filled = true;
-      return nullptr;
-    });
-    return filled ? 1 : 0;
+  // Whether a live interpreter has the slot. A snapshot; needs no GIL.
+  [[nodiscard]] std::size_t occupancy() const noexcept {
+    // Relaxed: nothing is done with it but to ask.
+    const Key key = key_.load(std::memory_order_relaxed);
+    return (key & kBareMark) != 0 || internal::IsLive(key) ? 1 : 0;
   }
+
+ private:
+  // What the slot knows an interpreter by: its tag, or its address with a mark,
+  // so that neither is taken for the other; kEmptyTag for none.
+  using Key = internal::Tag;
+  static constexpr Key kBareMark = 1;
+
+  static Key KeyOf(const Interpreter* interpreter) noexcept {
+    return interpreter == nullptr
+               ? internal::kEmptyTag
+               : internal::InterpreterTraits<Interpreter>::TagOf(interpreter);
+  }
+  static Key KeyOf(const c10::impl::PyInterpreter* interpreter) noexcept {
+    return interpreter == nullptr
+               ? internal::kEmptyTag
+               : reinterpret_cast<Key>(interpreter) | kBareMark;
+  }
+
+  template <typename InterpreterType, typename SlowAccessor>
+  PyObject* Get(const InterpreterType* interpreter,
+                SlowAccessor&& slow_accessor) const {
+    const Key own = KeyOf(interpreter);
+    Key key = key_.load(std::memory_order_acquire);  // (14)
+    if (ABSL_PREDICT_TRUE(key == own)) return handle_;
+    PyObject* handle = std::forward<SlowAccessor>(slow_accessor)();
+    // The accessor may have run for long: the interpreter may have retired.
+    if (key != internal::kEmptyTag || own == internal::kRetiredTag ||
+        KeyOf(interpreter) != own) {
+      return handle;
+    }
+    // One interpreter gets the slot. Before the handle is there, as in the
+    // seed: between threads of one interpreter that is the GIL's business.
+    if (key_.compare_exchange_strong(key, own,
+                                     std::memory_order_acq_rel)) {  // (15)
+      handle_ = handle;
+    }
+    TORCH_INTERNAL_ASSERT(key != own,
+                          "another call for the same interpreter filled the "
+                          "slot while the slow accessor ran");
+    return handle;
+  }
+
+  PyObject* Peek(Key own) const noexcept {
+    return own != internal::kEmptyTag &&
+                   key_.load(std::memory_order_acquire) == own  // (14)
+               ? handle_
+               : nullptr;
+  }
+
+  mutable std::atomic<Key> key_{internal::kEmptyTag};
+  mutable PyObject* handle_ = nullptr;
 };
 
 }  // namespace multislot

@@ -5,12 +5,12 @@
 #include <type_traits>
 #include <utility>
 
-#include "c10/util/python_stub.h"
+#include "multislot/internal/py_object.h"
 
 namespace multislot {
 
 // A capacity without limit.
-constexpr std::size_t kUnlimited = static_cast<std::size_t>(-1);
+inline constexpr std::size_t kUnlimited = static_cast<std::size_t>(-1);
 
 // A slot policy says how a cache stores and finds slots. A model of one:
 //
@@ -84,10 +84,10 @@ using ConstantOf =
 
 template <template <typename> class Operation, typename Policy,
           typename Expected>
-constexpr bool kGives =
+inline constexpr bool kGives =
     std::is_same<typename Detect<Operation, Policy>::type, Expected>::value;
 template <template <typename> class Operation, typename Policy>
-constexpr bool kHas = !kGives<Operation, Policy, Missing>;
+inline constexpr bool kHas = !kGives<Operation, Policy, Missing>;
 
 // Whether the type has the form of a slot policy; says what it lacks.
 template <typename Policy>

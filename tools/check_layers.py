@@ -14,11 +14,18 @@ LAYERS = [
     ["c10/macros/*"],
     ["c10/util/*"],
     ["c10/core/*"],
-    ["multislot/internal/assume", "multislot/internal/registry"],
-    ["multislot/internal/*"],
+    [
+        "multislot/internal/assume",
+        "multislot/internal/interpreter_traits",
+        "multislot/internal/py_object",
+        "multislot/internal/shared",
+        "multislot/internal/tag",
+    ],
+    ["multislot/internal/fork_mutex", "multislot/internal/slot"],
+    ["multislot/internal/registry"],
     ["multislot/interpreter", "multislot/slot_policy"],
     ["multislot/fixed_slots", "multislot/basic_py_handle_cache"],
-    ["multislot/single_slot"],
+    ["multislot/bare_interpreter", "multislot/single_slot"],  # know c10
     ["multislot/default_slot_policy"],
     ["multislot/py_handle_cache"],
     # The adapter's rooms.

@@ -9,6 +9,7 @@
 #include "c10/util/python_stub.h"
 
 namespace c10 {
+inline namespace C10_STAND_IN_ {
 
 // One slot that remembers, for the first interpreter that asks, the PyObject*
 // that stands for a C++ object. Interface and behaviour are those of PyTorch's
@@ -39,14 +40,14 @@ class PyHandleCache {
   template <typename F>
   PyObject* ptr_or(impl::PyInterpreter* self_interpreter,
                    F slow_accessor) const {
-    // (1) Pairs with (2), which does not publish the handle: between threads of
-    // one interpreter that is the GIL's doing.
+    // (16) Pairs with (17), which does not publish the handle: between threads
+    // of one interpreter that is the GIL's doing.
     impl::PyInterpreter* tag = tag_.load(std::memory_order_acquire);
     if (C10_LIKELY(tag == self_interpreter)) return handle_;
     if (tag != nullptr) return slow_accessor();
 
     PyObject* handle = slow_accessor();
-    // (2) One interpreter gets the slot. Pairs with (1).
+    // (17) One interpreter gets the slot. Pairs with (16).
     if (tag_.compare_exchange_strong(tag, self_interpreter,
                                      std::memory_order_acq_rel)) {
       handle_ = handle;
@@ -62,6 +63,7 @@ class PyHandleCache {
   mutable PyObject* handle_;
 };
 
+}  // namespace C10_STAND_IN_
 }  // namespace c10
 
 #endif  // C10_CORE_PYHANDLECACHE_H_

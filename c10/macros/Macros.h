@@ -4,6 +4,11 @@
 // The macros of PyTorch's header of this name that headers like
 // PyHandleCache.h use.
 
+// What is here stands in for PyTorch's c10, and a program may have both. So all
+// of it is in an inline namespace: it is named as PyTorch's is, and its symbols
+// are others. No file includes headers of both.
+#define C10_STAND_IN_ multislot_stand_in
+
 // C10_LIKELY(condition), C10_UNLIKELY(condition): the condition, with a hint to
 // the compiler how it mostly turns out.
 #if defined(__GNUC__) || defined(__clang__)

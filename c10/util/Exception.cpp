@@ -5,7 +5,10 @@
 #include <string>
 #include <utility>
 
+#include "c10/macros/Macros.h"
+
 namespace c10 {
+inline namespace C10_STAND_IN_ {
 namespace detail {
 
 void Failure::Throw(std::string message) const {
@@ -21,4 +24,5 @@ void Failure::Throw(std::string message) const {
 }
 
 }  // namespace detail
+}  // namespace C10_STAND_IN_
 }  // namespace c10

@@ -9,6 +9,7 @@
 #include "c10/macros/Macros.h"
 
 namespace c10 {
+inline namespace C10_STAND_IN_ {
 
 // What a failed TORCH_INTERNAL_ASSERT or TORCH_CHECK throws.
 class Error : public std::exception {
@@ -58,6 +59,7 @@ struct Failure {
 };
 
 }  // namespace detail
+}  // namespace C10_STAND_IN_
 }  // namespace c10
 
 #define C10_FAIL_UNLESS_(kind, condition, text, ...)                         \

@@ -20,7 +20,8 @@ std::size_t Remembered() {
   multislot::Interpreter interpreters[20];
   Cache cache;
   for (int i = 0; i < 20; ++i) {
-    cache.ptr_or(&interpreters[i], [i] { return Find(&objects[i]); });
+    static_cast<void>(
+        cache.ptr_or(&interpreters[i], [i] { return Find(&objects[i]); }));
   }
   return cache.occupancy();
 }

@@ -25,7 +25,7 @@ def cpython_adapter(name, python, limited_api = None, **kwargs):
         defines = defines,
         linkstatic = True,
         deps = [
-            Label("//multislot"),  # from another workspace: for the path to headers
+            Label("//multislot:core"),  # from another workspace: for the path to headers
             python,
         ],
         testonly = kwargs.get("testonly"),
@@ -40,7 +40,8 @@ def cpython_adapter(name, python, limited_api = None, **kwargs):
         defines = defines,
         deps = [
             ":%s_wrong_python" % name,
-            Label("//multislot"),
+            Label("//multislot:core"),
+            Label("//multislot:default"),
             Label("@com_google_absl//absl/base:core_headers"),
             python,
         ],

@@ -15,12 +15,15 @@
 #include "multislot/cpython/internal/python_abi.h"
 #include "multislot/cpython/internal/record_life.h"
 #include "multislot/cpython/internal/records.h"
+#include "multislot/default_slot_policy.h"  // IWYU pragma: export
+#include "multislot/fixed_slots.h"          // IWYU pragma: export
 #include "multislot/interpreter.h"
-#include "multislot/py_handle_cache.h"
-#include "multislot/single_slot.h"
 #include "multislot/slot_policy.h"
 
 namespace multislot {
+
+struct SingleSlot;
+
 namespace cpython {
 inline namespace MULTISLOT_PYTHON_ABI {
 

@@ -2,111 +2,156 @@
 
 #include <atomic>
 #include <cstddef>
-#include <limits>
-#include <mutex>
+#include <cstdint>
 #include <new>
 
-#if defined(__unix__) || defined(__APPLE__)
+#include "absl/base/thread_annotations.h"
+#include "absl/numeric/bits.h"
+#include "multislot/internal/fork_mutex.h"
+#include "multislot/internal/tag.h"
+
+#if !defined(_WIN32)
 #include <pthread.h>
 #endif
 
 namespace multislot {
 namespace internal {
-
-inline namespace register_2 {
-
-constexpr std::size_t kMaxInterpreters = std::size_t{1} << kHomeBits;
-constexpr int kGenerationShift = kHomeShift + kHomeBits;
-constexpr Tag kLastGeneration =
-    std::numeric_limits<Tag>::max() >> kGenerationShift;
-
-// Beyond the first entries the table grows chunk by chunk, each as large as all
-// before it, and chunks stay: readers hold no lock.
-constexpr std::size_t kChunks = kHomeBits - 6;
-static_assert(kFirstEntries << kChunks == kMaxInterpreters, "");
-
-inline std::atomic<Entry*> g_chunks[kChunks] = {};
-inline std::size_t g_first_free = 0;  // no smaller is free; under the lock
-inline std::mutex g_mutex;
-
-#if defined(__unix__) || defined(__APPLE__)
-// A fork waits for whoever is filling a slot, so the child finds every slot
-// either untouched or filled, and the lock free.
-[[maybe_unused]] inline const int g_fork_handlers = pthread_atfork(
-    [] { g_mutex.lock(); }, [] { g_mutex.unlock(); }, [] { g_mutex.unlock(); });
-#endif
-
-}  // namespace register_2
-
 namespace {
 
-struct Position {
-  std::size_t chunk;
-  std::size_t offset;
-  std::size_t chunk_size;
-};
+#if !defined(_WIN32)
+[[maybe_unused]] const int g_fork_handlers = pthread_atfork(
+    [] { g_register.mutex.BeforeFork(); }, [] { g_register.mutex.AfterFork(); },
+    [] { g_register.mutex.AfterFork(); });
+#endif
 
-// Of an index beyond the first entries.
-Position PositionOf(std::size_t index) noexcept {
-  Position position = {0, index - kFirstEntries, kFirstEntries};
-  while (position.offset >= position.chunk_size) {
-    position.offset -= position.chunk_size;
-    position.chunk_size *= 2;
-    ++position.chunk;
+constexpr std::uint64_t kAllBits = ~std::uint64_t{0};
+
+constexpr std::uint64_t Bit(std::size_t number) {
+  return std::uint64_t{1} << (number % kBitsOfAWord);
+}
+
+std::size_t LowestZeroBit(std::uint64_t word) noexcept {
+  return static_cast<std::size_t>(absl::countr_one(word));
+}
+
+// Of a page after the first: chunk i has the pages from 2^i on, as many again.
+std::size_t ChunkOf(std::size_t page) noexcept {
+  return static_cast<std::size_t>(absl::bit_width(page)) - 1;
+}
+std::size_t PagesIn(std::size_t chunk) noexcept {
+  return std::size_t{1} << chunk;
+}
+
+// Null if the register does not reach there yet.
+Page* PageNumber(Register& shared, std::size_t number) noexcept {
+  if (number == 0) return &shared.first_page;
+  const std::size_t chunk = ChunkOf(number);
+  Page* pages = shared.chunks[chunk].load(std::memory_order_acquire);  // (4)
+  return pages == nullptr ? nullptr : &pages[number - PagesIn(chunk)];
+}
+
+// The first page that has an index to give; kPages if there is none.
+std::size_t PageWithRoom(const Register& shared) noexcept
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared.mutex) {
+  for (std::size_t i = 0; i < kWordsOfWords; ++i) {
+    const std::size_t word =
+        i * kBitsOfAWord + LowestZeroBit(shared.full_words[i]);
+    if (shared.full_words[i] == kAllBits || word >= kWordsOfPages) continue;
+    return word * kBitsOfAWord + LowestZeroBit(shared.full_pages[word]);
   }
-  return position;
+  return kPages;
 }
 
-// Under the lock. Null when there is no memory.
-Entry* FindOrGrow(std::size_t index) noexcept {
-  if (Entry* entry = FindEntry(index)) return entry;
-  const Position position = PositionOf(index);
-  Entry* chunk = new (std::nothrow) Entry[position.chunk_size];
-  // Pairs with the acquire load in FindEntry(): whoever finds the chunk finds
-  // its entries initialised.
-  g_chunks[position.chunk].store(chunk, std::memory_order_release);
-  return chunk == nullptr ? nullptr : &chunk[position.offset];
+Tag TakeFrom(Register& shared, Page& page, std::size_t page_number) noexcept
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared.mutex) {
+  const std::size_t entry = LowestZeroBit(page.taken);
+  const Tag tag =
+      MakeTag(page_number * kBitsOfAWord + entry, ++page.generation[entry]);
+  // Relaxed: see IsLive().
+  page.live[entry].store(tag, std::memory_order_relaxed);
+  page.taken |= Bit(entry);
+  if (page.taken == kAllBits) {
+    const std::size_t word = page_number / kBitsOfAWord;
+    shared.full_pages[word] |= Bit(page_number);
+    if (shared.full_pages[word] == kAllBits) {
+      shared.full_words[word / kBitsOfAWord] |= Bit(word);
+    }
+  }
+  return tag;
 }
+
+void GiveBack(Register& shared, Page& page, std::size_t page_number,
+              std::size_t entry) noexcept
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared.mutex) {
+  if (page.generation[entry] == kLastGeneration) return;
+  page.taken &= ~Bit(entry);
+  const std::size_t word = page_number / kBitsOfAWord;
+  shared.full_pages[word] &= ~Bit(page_number);
+  shared.full_words[word / kBitsOfAWord] &= ~Bit(word);
+}
+
+// Pages for one chunk, allocated before the lock is taken and freed after it.
+struct Spare {
+  Spare() = default;
+  ~Spare() { delete[] pages; }
+  Spare(const Spare&) = delete;
+  Spare& operator=(const Spare&) = delete;
+
+  bool Allocate(std::size_t for_chunk) noexcept {
+    delete[] pages;
+    chunk = for_chunk;
+    pages = new (std::nothrow) Page[PagesIn(chunk)]();
+    return pages != nullptr;
+  }
+
+  std::size_t chunk = 0;
+  Page* pages = nullptr;
+};
 
 }  // namespace
 
-Entry* FindEntry(std::size_t index) noexcept {
-  if (index < kFirstEntries) return &g_first_entries[index];
-  const Position position = PositionOf(index);
-  // Pairs with the release store in FindOrGrow().
-  Entry* chunk = g_chunks[position.chunk].load(std::memory_order_acquire);
-  return chunk == nullptr ? nullptr : &chunk[position.offset];
+RegistryLock::RegistryLock(Register& shared) noexcept : shared_(shared) {
+  shared_.mutex.Lock();
+}
+RegistryLock::~RegistryLock() { shared_.mutex.Unlock(); }
+
+const Page* FindPage(const Register& shared, std::size_t home_index) noexcept {
+  return PageNumber(const_cast<Register&>(shared), home_index / kBitsOfAWord);
 }
 
-Tag RegisterTag() noexcept {
-  RegistryLock lock;
-  for (std::size_t index = g_first_free; index < kMaxInterpreters; ++index) {
-    Entry* entry = FindOrGrow(index);
-    if (entry == nullptr) break;
-    if (entry->live.load(std::memory_order_relaxed) != 0) continue;
-    if (entry->generation == kLastGeneration) continue;
-    const Tag tag =
-        (++entry->generation << kGenerationShift) | (index << kHomeShift);
-    // Relaxed: see IsLive().
-    entry->live.store(tag, std::memory_order_relaxed);
-    g_first_free = index + 1;
-    return tag;
+Tag RegisterTag(Register& shared) noexcept {
+  Spare spare;
+  for (;;) {
+    std::size_t number;
+    {
+      RegistryLock lock(shared);
+      number = PageWithRoom(shared);
+      if (number == kPages) return kRetiredTag;
+      Page* page = PageNumber(shared, number);
+      if (page == nullptr && spare.pages != nullptr &&
+          spare.chunk == ChunkOf(number)) {
+        shared.chunks[spare.chunk].store(spare.pages,
+                                         std::memory_order_release);  // (3)
+        spare.pages = nullptr;
+        page = PageNumber(shared, number);
+      }
+      if (page != nullptr) return TakeFrom(shared, *page, number);
+    }
+    if (!spare.Allocate(ChunkOf(number))) return kRetiredTag;
   }
-  return kRetiredTag;
 }
 
-void RetireTag(Tag tag) noexcept {
+void RetireTag(Register& shared, Tag tag) noexcept {
   if (tag == kRetiredTag) return;
-  RegistryLock lock;
+  RegistryLock lock(shared);
   const std::size_t index = HomeIndexOf(tag);
+  const std::size_t number = index / kBitsOfAWord;
+  Page* page = PageNumber(shared, number);
   // Relaxed: see IsLive().
-  FindEntry(index)->live.store(0, std::memory_order_relaxed);
-  g_retirements.fetch_add(1, std::memory_order_release);  // (2) see the header
-  if (index < g_first_free) g_first_free = index;
+  page->live[index % kBitsOfAWord].store(0, std::memory_order_relaxed);
+  shared.retirements.fetch_add(1, std::memory_order_release);  // (5)
+  GiveBack(shared, *page, number, index % kBitsOfAWord);
 }
-
-RegistryLock::RegistryLock() noexcept { g_mutex.lock(); }
-RegistryLock::~RegistryLock() { g_mutex.unlock(); }
 
 }  // namespace internal
 }  // namespace multislot

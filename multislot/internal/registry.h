@@ -5,22 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/base/thread_annotations.h"
+#include "multislot/internal/fork_mutex.h"
+#include "multislot/internal/shared.h"
+#include "multislot/internal/tag.h"
+
 namespace multislot {
 namespace internal {
-
-// What names an interpreter inside a slot. Two kinds share the type, and no
-// cache holds both: tags that the registry gives out, and addresses of bare
-// c10::impl::PyInterpreters. The values below are neither.
-using Tag = std::uintptr_t;
-constexpr Tag kEmptyTag = 0;    // of a slot that was never filled
-constexpr Tag kRetiredTag = 1;  // of an interpreter that has retired
-constexpr Tag kBusyTag = 2;     // of a slot that is being filled
-
-// Tags of the first kind carry the interpreter's home index in these bits, the
-// lowest that leave room for what a slot is large: `tag & mask` is a slot's
-// offset in bytes.
-constexpr int kHomeShift = sizeof(Tag) >= 8 ? 4 : 3;
-constexpr int kHomeBits = sizeof(Tag) >= 8 ? 20 : 12;
 
 // The process's live interpreters, by their home indices: the smallest numbers
 // not in use. A tag is a home index and that index's generation, and goes to
@@ -28,75 +19,112 @@ constexpr int kHomeBits = sizeof(Tag) >= 8 ? 20 : 12;
 // again, so memory grows with the number of interpreters that live at the same
 // time, and with nothing else.
 //
-// Variables here are inline, so that linker and loader treat them as they treat
-// a cache in somebody's inline function. Of that, gcc has them make one for the
-// process (STB_GNU_UNIQUE), even for shared objects that are loaded apart and
-// embed a multislot each; then the register that gives out the tags in it, and
-// the lock that guards it, have to be one as well. The namespace register_2
-// stands for the layout: a version that changes it, or what fills and readers
-// do, takes another.
+// All of it is one inline object, so that there is one register for whoever
+// shares a cache. Shared objects that embed a multislot each have one in common
+// where they have a cache in somebody's inline function in common: gcc marks
+// both so that the loader makes one of them for the process (STB_GNU_UNIQUE),
+// and with clang both are one where symbols are looked up globally. With two
+// registers such a cache would have the same tag for two interpreters.
+//
+// The namespace stands for the layout, and for what fills and readers rely on:
+// a version that changes either takes another name.
 //
 // Everything here may be called from any thread, at any time: before main, from
-// static destructors, in the child of a fork.
+// static destructors, from handlers of pthread_atfork, in the child of a fork.
+inline namespace register_3 {
 
-// A tag that is live until RetireTag(); kRetiredTag if there is none left to
-// give or no memory.
-Tag RegisterTag() noexcept;
+inline constexpr std::size_t kBitsOfAWord = 64;
 
-// Its home index goes to another registration. Takes kRetiredTag too, and does
-// nothing.
-void RetireTag(Tag tag) noexcept;
-
-constexpr std::size_t HomeIndexOf(Tag tag) noexcept {
-  return (tag >> kHomeShift) & ((std::size_t{1} << kHomeBits) - 1);
-}
-
-inline namespace register_2 {
-
-struct Entry {
-  std::atomic<Tag> live{0};  // the tag of the interpreter that lives here, or 0
-  Tag generation = 0;        // of the last one that did; from 1; under the lock
+// 64 home indices.
+struct Page {
+  // The tag of the interpreter that lives there, or 0.
+  std::atomic<Tag> live[kBitsOfAWord];
+  // Of the last one that did; from 1. Under the mutex, as what follows.
+  Tag generation[kBitsOfAWord];
+  // A bit for each index that is in use, or will not be any more.
+  std::uint64_t taken;
 };
 
-// Of the first home indices, so that asking about these takes no call.
-constexpr std::size_t kFirstEntries = 64;
-inline Entry g_first_entries[kFirstEntries];
+inline constexpr std::size_t kPages = kMaxInterpreters / kBitsOfAWord;
+inline constexpr std::size_t kWordsOfPages =
+    (kPages + kBitsOfAWord - 1) / kBitsOfAWord;
+inline constexpr std::size_t kWordsOfWords =
+    (kWordsOfPages + kBitsOfAWord - 1) / kBitsOfAWord;
 
-// How many tags have retired.
-inline std::atomic<std::uintptr_t> g_retirements{0};
+// Pages after the first come in chunks, each as many as all before it. Chunks
+// stay: readers hold no lock.
+inline constexpr std::size_t kChunks = sizeof(Tag) >= 8 ? 14 : 6;
+static_assert(std::size_t{1} << kChunks == kPages, "");
 
-}  // namespace register_2
+struct Register {
+  // So that asking about the first 64 interpreters takes no call.
+  Page first_page;
+  // (3) Stored with release when its pages are initialised; (4) acquired by
+  // whoever looks into them.
+  std::atomic<Page*> chunks[kChunks];
+  // How many tags have retired. (5) Counted with release, after the tag is no
+  // longer alive; (6) acquired by who wants to know what has retired.
+  std::atomic<std::uintptr_t> retirements;
 
-// The entry of a home index; null where the table does not reach.
-Entry* FindEntry(std::size_t index) noexcept;
+  // Held while a slot is filled and while a tag is registered or retired.
+  ForkMutex mutex;
+  // A bit for each page of which all indices are taken, and a bit for each of
+  // those words of which all bits are set.
+  std::uint64_t full_pages[kWordsOfPages] ABSL_GUARDED_BY(mutex);
+  std::uint64_t full_words[kWordsOfWords] ABSL_GUARDED_BY(mutex);
+};
+
+MULTISLOT_SHARED inline Register g_register = {};
+
+}  // namespace register_3
+
+// Held while a slot is filled and while a tag is registered or retired: one
+// lock for the process, never held while memory is allocated or code of others
+// runs.
+class ABSL_SCOPED_LOCKABLE RegistryLock {
+ public:
+  explicit RegistryLock(Register& shared = g_register) noexcept
+      ABSL_EXCLUSIVE_LOCK_FUNCTION(shared.mutex);
+  ~RegistryLock() ABSL_UNLOCK_FUNCTION();
+  RegistryLock(const RegistryLock&) = delete;
+  RegistryLock& operator=(const RegistryLock&) = delete;
+
+ private:
+  Register& shared_;
+};
+
+// The functions below are told which register, so that the caller's code names
+// it: see MULTISLOT_SHARED.
+
+// A tag that is live until RetireTag(); kRetiredTag if there is none left to
+// give or no memory. Constant time.
+Tag RegisterTag(Register& shared) noexcept;
+
+// Its home index goes to another registration. Takes kRetiredTag too, and does
+// nothing. Constant time.
+void RetireTag(Register& shared, Tag tag) noexcept;
+
+// The page with a home index beyond the first page; null where the register
+// does not reach.
+const Page* FindPage(const Register& shared, std::size_t home_index) noexcept;
 
 // Lock-free. While a RegistryLock is held the answer stays true.
 inline bool IsLive(Tag tag) noexcept {
   if (tag <= kBusyTag) return false;
   const std::size_t index = HomeIndexOf(tag);
-  const Entry* entry =
-      index < kFirstEntries ? &g_first_entries[index] : FindEntry(index);
+  const Page* page = index < kBitsOfAWord ? &g_register.first_page
+                                          : FindPage(g_register, index);
   // Relaxed: whoever acts on the answer asks again under the lock, which orders
   // this load with the stores in RegisterTag() and RetireTag().
-  return entry != nullptr && entry->live.load(std::memory_order_relaxed) == tag;
+  return page != nullptr && page->live[index % kBitsOfAWord].load(
+                                std::memory_order_relaxed) == tag;
 }
 
-// How many tags have retired so far. (1) Acquires (2), so whoever counts a
-// retirement finds its tag no longer alive.
+// How many tags have retired so far: whoever counts a retirement finds its tag
+// no longer alive.
 inline std::uintptr_t Retirements() noexcept {
-  return g_retirements.load(std::memory_order_acquire);  // (1)
+  return g_register.retirements.load(std::memory_order_acquire);  // (6)
 }
-
-// Held while a slot is filled and while a tag is registered or retired: one
-// lock for the process, never held while code of others runs, and free in the
-// child of a fork, whatever the parent's threads were doing.
-class RegistryLock {
- public:
-  RegistryLock() noexcept;
-  ~RegistryLock();
-  RegistryLock(const RegistryLock&) = delete;
-  RegistryLock& operator=(const RegistryLock&) = delete;
-};
 
 }  // namespace internal
 }  // namespace multislot

@@ -3,11 +3,11 @@
 
 #include "tests/conformance/conformance.h"
 
-#include "c10/core/PyHandleCache.h"
 #include "c10/core/impl/PyInterpreter.h"
 #include "gtest/gtest.h"
 #include "multislot/py_handle_cache.h"
 #include "tests/conformance/reference_cache.h"
+#include "tests/conformance/seed_cache.h"
 
 namespace multislot {
 namespace conformance {

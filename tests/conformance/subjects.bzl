@@ -3,7 +3,7 @@
 load("@rules_cc//cc:defs.bzl", "cc_test")
 
 SUBJECTS = {
-    "c10": "c10::PyHandleCache",
+    "c10": "SeedCache",
     "default": "PyHandleCache",
     "fixed_1": "BasicPyHandleCache<FixedSlots<1>>",
     "fixed_2": "BasicPyHandleCache<FixedSlots<2>>",
@@ -27,6 +27,7 @@ def conformance_tests():
             deps = [
                 ":conformance",
                 ":reference_cache",
+                ":seed_cache",
                 "//c10",
                 "//multislot",
                 "@com_google_googletest//:gtest_main",

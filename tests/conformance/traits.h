@@ -4,10 +4,9 @@
 #include <cstddef>
 #include <type_traits>
 
-#include "c10/core/PyHandleCache.h"
 #include "c10/core/impl/PyInterpreter.h"
-#include "c10/util/python_stub.h"
 #include "multislot/basic_py_handle_cache.h"
+#include "multislot/internal/py_object.h"
 #include "multislot/interpreter.h"
 #include "multislot/single_slot.h"
 
@@ -36,10 +35,13 @@ struct GeneralTraits {
   static std::size_t Occupancy(const Cache& cache) { return cache.occupancy(); }
   static constexpr std::size_t kCapacity = Cache::capacity();
 
-  // Whether a retired interpreter has neither hits nor fills, and its slot goes
-  // to others. If not, an interpreter is its address, for ever.
+  // Whether a retired interpreter has neither hits nor fills. If not, an
+  // interpreter is its address, for ever.
   static constexpr bool kKnowsRetirement =
       std::is_same<Interpreter, multislot::Interpreter>::value;
+
+  // Whether its slot goes to others.
+  static constexpr bool kReclaims = kKnowsRetirement;
 
   // Whether a null from the slow accessor is remembered.
   static constexpr bool kCachesNull = false;
@@ -62,45 +64,16 @@ struct Traits : GeneralTraits<Cache> {};
 
 // What the single slots have in common.
 template <typename Cache>
-struct SingleSlotTraits {
-  using Interpreter = BareInterpreter;
-
-  // By means of ptr_or alone, since c10::PyHandleCache has nothing else: a null
-  // interpreter is a hit in an empty slot only.
-  static std::size_t Occupancy(const Cache& cache) {
-    bool filled = false;
-    cache.ptr_or(nullptr, [&filled]() -> PyObject* {
-      filled = true;
-      return nullptr;
-    });
-    return filled ? 1 : 0;
-  }
-  static PyObject* Peek(const Cache& cache, Interpreter* interpreter) {
-    if (Occupancy(cache) == 0) return nullptr;
-    return cache.ptr_or(interpreter, []() -> PyObject* { return nullptr; });
-  }
-  static constexpr std::size_t kCapacity = 1;
-
-  static constexpr bool kKnowsRetirement = false;
+struct SingleSlotTraits : GeneralTraits<Cache> {
+  static constexpr bool kReclaims = false;
   static constexpr bool kCachesNull = true;
   static constexpr bool kFirstPublicationWins = false;
   static constexpr bool kNeedsGil = true;
-  static constexpr bool kHitWritesNothing = true;
 };
-
-template <>
-struct Traits<c10::PyHandleCache> : SingleSlotTraits<c10::PyHandleCache> {};
 
 template <>
 struct Traits<BasicPyHandleCache<SingleSlot>>
-    : SingleSlotTraits<BasicPyHandleCache<SingleSlot>> {
-  using Cache = BasicPyHandleCache<SingleSlot>;
-
-  static std::size_t Occupancy(const Cache& cache) { return cache.occupancy(); }
-  static PyObject* Peek(const Cache& cache, Interpreter* interpreter) {
-    return cache.peek(interpreter);
-  }
-};
+    : SingleSlotTraits<BasicPyHandleCache<SingleSlot>> {};
 
 }  // namespace conformance
 }  // namespace multislot

@@ -115,7 +115,7 @@ template <typename Cache>
 std::optional<Path> PathOfAHit(const char* name) {
   Interpreter interpreter;
   Cache cache;
-  cache.ptr_or(&interpreter, Handle);
+  static_cast<void>(cache.ptr_or(&interpreter, Handle));
   const auto hit = PathOf(cache, &interpreter);
   if (hit) std::printf("%s: %d instructions\n", name, hit->instructions);
   return hit;

@@ -33,7 +33,8 @@ TEST(NamedPoliciesTest, Coexist) {
       EXPECT_EQ(three.peek(&interpreters[i]), handles[i]);
       EXPECT_EQ(single.ptr_or(&interpreters[i], [offered] { return offered; }),
                 i == 0 ? handles[0] : offered);
-      by_default.ptr_or(&interpreters[i], [offered] { return offered; });
+      static_cast<void>(
+          by_default.ptr_or(&interpreters[i], [offered] { return offered; }));
     }
   }
   EXPECT_EQ(by_default.peek(&interpreters[0]), handles[0]);

@@ -9,11 +9,13 @@
 #include <vector>
 
 #include "c10/core/impl/PyInterpreter.h"
-#include "c10/util/python_stub.h"
 #include "gtest/gtest.h"
+#include "multislot/bare_interpreter.h"
 #include "multislot/basic_py_handle_cache.h"
 #include "multislot/internal/interpreter_traits.h"
+#include "multislot/internal/py_object.h"
 #include "multislot/internal/registry.h"
+#include "multislot/internal/tag.h"
 #include "multislot/interpreter.h"
 
 namespace multislot {

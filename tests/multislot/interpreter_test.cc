@@ -12,9 +12,9 @@
 #include <thread>
 #include <vector>
 
-#include "c10/core/impl/PyInterpreter.h"
 #include "gtest/gtest.h"
 #include "multislot/internal/registry.h"
+#include "multislot/internal/tag.h"
 
 namespace multislot {
 namespace {
@@ -124,34 +124,21 @@ TEST(InterpreterTest, ThreadsRegisterAndRetire) {
   EXPECT_EQ(wrong, 0);
 }
 
-TEST(InterpreterTest, IsAPyInterpreter) {
-  class NamedVTable final : public c10::impl::PyInterpreterVTable {
-   public:
-    std::string name() const override { return "named"; }
-    void decref(PyObject*) const override {}
-  };
-  static const NamedVTable vtable;
-  Interpreter interpreter(&vtable);
-  c10::impl::PyInterpreter* base = &interpreter;
-  EXPECT_EQ((*base)->name(), "named");
-  EXPECT_FALSE(Interpreter()->name().empty());
-}
-
 TEST(RegistryTest, OnlyLiveTagsAreLive) {
   using internal::IsLive;
   for (internal::Tag tag :
        {internal::kEmptyTag, internal::kRetiredTag, internal::kBusyTag}) {
     EXPECT_FALSE(IsLive(tag));
   }
-  const internal::Tag first = internal::RegisterTag();
+  const internal::Tag first = internal::RegisterTag(internal::g_register);
   EXPECT_TRUE(IsLive(first));
-  internal::RetireTag(first);
+  internal::RetireTag(internal::g_register, first);
   EXPECT_FALSE(IsLive(first));
-  const internal::Tag second = internal::RegisterTag();
+  const internal::Tag second = internal::RegisterTag(internal::g_register);
   EXPECT_EQ(internal::HomeIndexOf(first), internal::HomeIndexOf(second));
   EXPECT_FALSE(IsLive(first));
   EXPECT_TRUE(IsLive(second));
-  internal::RetireTag(second);
+  internal::RetireTag(internal::g_register, second);
   // An index beyond the table.
   EXPECT_FALSE(IsLive(~internal::Tag{0}));
 }
@@ -161,7 +148,7 @@ TEST(RegistryTest, IsFullAtItsLimit) {
   const std::size_t limit = std::size_t{1} << internal::kHomeBits;
   std::vector<internal::Tag> tags;
   for (;;) {
-    const internal::Tag tag = internal::RegisterTag();
+    const internal::Tag tag = internal::RegisterTag(internal::g_register);
     if (tag == internal::kRetiredTag) break;
     tags.push_back(tag);
     ASSERT_LE(tags.size(), limit);
@@ -175,12 +162,12 @@ TEST(RegistryTest, IsFullAtItsLimit) {
   EXPECT_TRUE(born_retired.retired());
   EXPECT_EQ(born_retired.id(), 0u);
 
-  internal::RetireTag(tags[1000]);
-  const internal::Tag next = internal::RegisterTag();
+  internal::RetireTag(internal::g_register, tags[1000]);
+  const internal::Tag next = internal::RegisterTag(internal::g_register);
   EXPECT_NE(next, tags[1000]);
   EXPECT_EQ(internal::HomeIndexOf(next), internal::HomeIndexOf(tags[1000]));
   tags[1000] = next;
-  for (internal::Tag tag : tags) internal::RetireTag(tag);
+  for (internal::Tag tag : tags) internal::RetireTag(internal::g_register, tag);
 }
 
 }  // namespace

@@ -2,7 +2,10 @@
 
 #include <string>
 
+#include "c10/macros/Macros.h"
+
 namespace c10 {
+inline namespace C10_STAND_IN_ {
 namespace impl {
 namespace {
 
@@ -21,4 +24,5 @@ void PyInterpreter::disarm() noexcept {
 }
 
 }  // namespace impl
+}  // namespace C10_STAND_IN_
 }  // namespace c10

@@ -3,9 +3,11 @@
 
 #include <string>
 
+#include "c10/macros/Macros.h"
 #include "c10/util/python_stub.h"
 
 namespace c10 {
+inline namespace C10_STAND_IN_ {
 namespace impl {
 
 // What C++ code that knows no Python can ask of an interpreter. Implementations
@@ -47,6 +49,7 @@ class PyInterpreter {
 };
 
 }  // namespace impl
+}  // namespace C10_STAND_IN_
 }  // namespace c10
 
 #endif  // C10_CORE_IMPL_PYINTERPRETER_H_

@@ -1,0 +1,9 @@
+#ifndef MULTISLOT_INTERNAL_PY_OBJECT_H_
+#define MULTISLOT_INTERNAL_PY_OBJECT_H_
+
+// PyObject as Python.h declares it, for code that does without Python.h.
+
+struct _object;
+typedef struct _object PyObject;
+
+#endif  // MULTISLOT_INTERNAL_PY_OBJECT_H_

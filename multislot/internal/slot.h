@@ -1,0 +1,66 @@
+#ifndef MULTISLOT_INTERNAL_SLOT_H_
+#define MULTISLOT_INTERNAL_SLOT_H_
+
+#include <atomic>
+
+#include "absl/base/optimization.h"
+#include "multislot/internal/assume.h"
+#include "multislot/internal/py_object.h"
+#include "multislot/internal/tag.h"
+
+namespace multislot {
+namespace internal {
+
+// A tag, and the handle of the interpreter that it names. A fill writes, under
+// the RegistryLock:
+//
+//   (7) tag = kBusyTag    from here on, nobody takes the handle for theirs
+//   (8) handle
+//   (9) tag
+//
+// and a reader, under no lock, does
+//
+//   (10) reads the tag; goes on if it is its own
+//   (11) reads the handle
+//   (12) reads the tag again; if it is still its own, so is the handle
+//
+// (10) acquires what (9) released, so the reader sees that fill's handle or a
+// later one. Should it be a later one, of an interpreter that reclaimed the
+// slot meanwhile, then (11) acquired what (8) released, so (12) sees (7) or
+// something later still; tags do not come back, so it sees that the slot is
+// lost. Without (12) a lookup that overlaps its own interpreter's retirement
+// could return the next one's handle.
+//
+// Atomic is std::atomic, or what a checker has in its place.
+template <template <typename> class Atomic = std::atomic>
+struct Slot {
+  Atomic<Tag> tag{kEmptyTag};
+  Atomic<PyObject*> handle{nullptr};
+
+  PyObject* Read(Tag own) const noexcept {
+    if (ABSL_PREDICT_FALSE(tag.load(std::memory_order_acquire) !=  // (10)
+                           own)) {
+      return nullptr;
+    }
+    PyObject* result = handle.load(std::memory_order_acquire);     // (11)
+    if (ABSL_PREDICT_FALSE(tag.load(std::memory_order_relaxed) !=  // (12)
+                           own)) {
+      return nullptr;
+    }
+    // A slot that has a tag has a handle, so a hit need not look whether it
+    // is one.
+    MULTISLOT_ASSUME(result != nullptr);
+    return result;
+  }
+
+  void Write(Tag own, PyObject* result) noexcept {
+    tag.store(kBusyTag, std::memory_order_relaxed);   // (7)
+    handle.store(result, std::memory_order_release);  // (8)
+    tag.store(own, std::memory_order_release);        // (9)
+  }
+};
+
+}  // namespace internal
+}  // namespace multislot
+
+#endif  // MULTISLOT_INTERNAL_SLOT_H_
