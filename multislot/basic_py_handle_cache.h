@@ -96,6 +96,10 @@ class BasicPyHandleCache {
     return Policy::capacity();
   }
 
+  // For tests that want to start afresh: forgets all handles. No other call on
+  // this cache may overlap.
+  void clear_for_test() const noexcept { slots_.clear_for_test(); }
+
   // How many live interpreters have one. A snapshot, for people to read.
   [[nodiscard]] std::size_t occupancy() const noexcept {
     return slots_.occupancy();

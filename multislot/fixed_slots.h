@@ -15,10 +15,13 @@
 
 namespace multislot {
 
-// Slot policy: an array of Capacity slots, any number from 1 up. An interpreter
-// has at most one of them; which, is found by linear probing from its home
-// slot. A retired interpreter's slot is reclaimed by the next fill that needs
-// it.
+// The most slots that a FixedSlots can have. With four times as many clang
+// gives up evaluating the constant initialiser.
+inline constexpr std::size_t kMaxFixedSlots = 65536;
+
+// Slot policy: an array of Capacity slots. An interpreter has at most one of
+// them; which one is found by linear probing from its home slot. A retired
+// interpreter's slot is reclaimed by the next fill that needs it.
 //
 // InterpreterType is multislot::Interpreter, whose hit takes the same time at
 // every position, or c10::impl::PyInterpreter, for hosts that have only that:
@@ -33,7 +36,8 @@ namespace multislot {
 template <std::size_t Capacity, typename InterpreterType = Interpreter>
 class FixedSlots {
  public:
-  static_assert(Capacity >= 1, "FixedSlots needs at least one slot");
+  static_assert(Capacity >= 1 && Capacity <= kMaxFixedSlots,
+                "FixedSlots has 1 to 65536 slots");
 
   using interpreter_type = InterpreterType;
 
@@ -88,6 +92,11 @@ class FixedSlots {
       if (Traits::IsLive(slot.tag.load(std::memory_order_relaxed))) ++count;
     }
     return count;
+  }
+
+  void clear_for_test() const noexcept {
+    internal::RegistryLock lock;
+    for (Slot& slot : slots_) slot.Clear();
   }
 
  private:

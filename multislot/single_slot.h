@@ -77,6 +77,13 @@ class BasicPyHandleCache<SingleSlot> {
     return (key & kBareMark) != 0 || internal::IsLive(key) ? 1 : 0;
   }
 
+  // For tests that want to start afresh: forgets the handle. No other call on
+  // this cache may overlap.
+  void clear_for_test() const noexcept {
+    key_.store(internal::kEmptyTag, std::memory_order_relaxed);
+    handle_ = nullptr;
+  }
+
  private:
   // What the slot knows an interpreter by: its tag, or its address with a mark,
   // so that neither is taken for the other; kEmptyTag for none.

@@ -42,6 +42,11 @@ inline constexpr std::size_t kUnlimited = static_cast<std::size_t>(-1);
 //
 //     // How many live interpreters have a slot.
 //     std::size_t occupancy() const noexcept;
+//
+//     // Not needed, but for the cache's clear_for_test(): empties all slots,
+//     as
+//     // if none had ever been filled. No other call overlaps.
+//     void clear_for_test() const noexcept;
 //   };
 //
 // All of it may be called from any thread at any time. Interpreters and handles

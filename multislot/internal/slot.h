@@ -58,6 +58,12 @@ struct Slot {
     handle.store(result, std::memory_order_release);  // (8)
     tag.store(own, std::memory_order_release);        // (9)
   }
+
+  // Nobody reads meanwhile. Relaxed: whoever sees to that orders these.
+  void Clear() noexcept {
+    tag.store(kEmptyTag, std::memory_order_relaxed);
+    handle.store(nullptr, std::memory_order_relaxed);
+  }
 };
 
 }  // namespace internal

@@ -73,7 +73,8 @@ constexpr bool HasTheLayoutPromised() {
 }
 static_assert(HasTheLayoutPromised<1>() && HasTheLayoutPromised<2>() &&
                   HasTheLayoutPromised<3>() && HasTheLayoutPromised<8>() &&
-                  HasTheLayoutPromised<64>() && HasTheLayoutPromised<1000>(),
+                  HasTheLayoutPromised<64>() && HasTheLayoutPromised<1000>() &&
+                  HasTheLayoutPromised<kMaxFixedSlots>(),
               "");
 static_assert(sizeof(void*) != 8 || sizeof(FixedSlots<8>) == 128, "");
 

@@ -91,6 +91,37 @@ TEST(PyHandleCacheTest, PoliciesLiveSideBySide) {
   EXPECT_EQ(kSingle.occupancy(), 0u);
 }
 
+template <typename Cache>
+void StartsAfresh() {
+  const Cache cache;
+  Interpreter interpreters[3];
+  for (int round = 0; round < 2; ++round) {
+    int calls = 0;
+    for (int i = 0; i < 2; ++i) {
+      for (Interpreter& interpreter : interpreters) {
+        EXPECT_EQ(cache.ptr_or(&interpreter,
+                               [&calls] {
+                                 ++calls;
+                                 return Handle();
+                               }),
+                  Handle());
+      }
+    }
+    const int slots = static_cast<int>(Cache::capacity());
+    EXPECT_EQ(calls, slots >= 3 ? 3 : 6 - slots);
+    cache.clear_for_test();
+    EXPECT_EQ(cache.occupancy(), 0u);
+    EXPECT_EQ(cache.peek(&interpreters[0]), nullptr);
+  }
+}
+
+TEST(PyHandleCacheTest, ATestCanStartAfresh) {
+  StartsAfresh<BasicPyHandleCache<SingleSlot>>();
+  StartsAfresh<BasicPyHandleCache<FixedSlots<1>>>();
+  StartsAfresh<BasicPyHandleCache<FixedSlots<2>>>();
+  StartsAfresh<BasicPyHandleCache<FixedSlots<8>>>();
+}
+
 // The inline namespace that the build's choice of policy lives in.
 TEST(PyHandleCacheTest, TheDefaultIsNamedAfterItsPolicy) {
 #define MULTISLOT_TEST_STRING_(name) #name
