@@ -130,9 +130,9 @@ class FixedSlots {
     std::size_t index = HomeIndex(own);
     for (std::size_t probes = 0; probes < Capacity; ++probes) {
       Slot& slot = slots_[index];
-      // (13) Acquires (9), for HasNoSlotFor(). What is done with the slot is
-      // done under the lock.
-      const Tag tag = slot.tag.load(std::memory_order_acquire);
+      // Acquires (9), for HasNoSlotFor(). What is done with the slot is done
+      // under the lock.
+      const Tag tag = slot.tag.load(std::memory_order_acquire);  // (13)
       if (tag == own) return &slot;
       if (free == nullptr && !Traits::IsLive(tag)) free = &slot;
       if (tag == internal::kEmptyTag) break;

@@ -32,6 +32,7 @@ git ls-files -z '*.bzl' '*BUILD' '*.bazel' '*WORKSPACE' |
 git ls-files -z '*.sh' bazelw .ci/run | xargs -0 -n 1 bash -n
 git ls-files -z '*.py' |
   xargs -0 -n 1 python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read(), sys.argv[1])'
+python3 tools/check_memory_order.py
 python3 tools/check_layers.py
 if git ls-files --stage | grep '^120000'; then
   echo "lint: git tracks symbolic links" >&2

@@ -40,16 +40,16 @@ class PyHandleCache {
   template <typename F>
   PyObject* ptr_or(impl::PyInterpreter* self_interpreter,
                    F slow_accessor) const {
-    // (16) Pairs with (17), which does not publish the handle: between threads
-    // of one interpreter that is the GIL's doing.
-    impl::PyInterpreter* tag = tag_.load(std::memory_order_acquire);
+    // Pairs with (17), which does not publish the handle: between threads of
+    // one interpreter that is the GIL's doing.
+    impl::PyInterpreter* tag = tag_.load(std::memory_order_acquire);  // (16)
     if (C10_LIKELY(tag == self_interpreter)) return handle_;
     if (tag != nullptr) return slow_accessor();
 
     PyObject* handle = slow_accessor();
-    // (17) One interpreter gets the slot. Pairs with (16).
+    // One interpreter gets the slot. Pairs with (16).
     if (tag_.compare_exchange_strong(tag, self_interpreter,
-                                     std::memory_order_acq_rel)) {
+                                     std::memory_order_acq_rel)) {  // (17)
       handle_ = handle;
     }
     TORCH_INTERNAL_ASSERT(tag != self_interpreter,

@@ -53,7 +53,7 @@ int Hear(const char* event, PyObject* arguments, void*) {
     return 0;
   }
   const Record* watched =
-      g_records.watched.load(std::memory_order_acquire);  // (8)
+      g_records.watched.load(std::memory_order_acquire);  // (25)
   if (watched != nullptr &&
       (!IsOf(watched, CurrentState()) ||
        std::strcmp(event, "cpython.PyInterpreterState_New") == 0)) {
@@ -99,7 +99,7 @@ void RegisterCurrent() {
   }
   {
     RegistryLock lock;
-    g_records.watched.store(record, std::memory_order_release);  // (7)
+    g_records.watched.store(record, std::memory_order_release);  // (24)
   }
   if (!Hears()) AddHook(record);
   // What is made from here on is heard of; nothing must have come meanwhile.
@@ -107,7 +107,7 @@ void RegisterCurrent() {
   RegistryLock lock;
   if (g_records.watched.load(std::memory_order_relaxed) != record) return;
   if (is_alone && FindInPlace(state, 0) == record) {
-    g_records.only.store(record, std::memory_order_release);  // (5)
+    g_records.only.store(record, std::memory_order_release);  // (22)
   } else {
     g_records.watched.store(nullptr, std::memory_order_relaxed);
   }

@@ -55,7 +55,7 @@ struct AskIfSeveral {
   // comparison while there is one interpreter.
   static Interpreter* Find() {
     internal::Record* only =
-        internal::g_records.only.load(std::memory_order_acquire);  // (6)
+        internal::g_records.only.load(std::memory_order_acquire);  // (23)
     if (ABSL_PREDICT_TRUE(only != nullptr)) {
       ABSL_ASSERT(CurrentInterpreter() == &only->interpreter &&
                   "not the only interpreter's thread");

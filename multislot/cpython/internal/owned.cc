@@ -12,27 +12,17 @@
 namespace multislot {
 namespace cpython {
 
-namespace internal {
-
-// Inline for the reason that multislot/internal/registry.h gives: a cache that
-// is one for several shared objects needs a number that all of them respect,
-// whichever Python they are compiled for.
-inline std::atomic<std::uintptr_t> g_last_cache_number{0};
-
-}  // namespace internal
-
 inline namespace MULTISLOT_PYTHON_ABI {
 namespace internal {
 namespace {
 
-std::uintptr_t Number(CacheNumber& cache) noexcept {
+std::uintptr_t Number(CacheNumber& cache, CacheNumber& last_number) noexcept {
   // Relaxed, all of it: all that is ever asked of a number is whether it is the
   // same.
   std::uintptr_t number = cache.load(std::memory_order_relaxed);
   if (number != 0) return number;
-  const std::uintptr_t fresh = cpython::internal::g_last_cache_number.fetch_add(
-                                   1, std::memory_order_relaxed) +
-                               1;
+  const std::uintptr_t fresh =
+      last_number.fetch_add(1, std::memory_order_relaxed) + 1;
   // Another thread may be first; then the fresh number is nobody's.
   return cache.compare_exchange_strong(number, fresh, std::memory_order_relaxed)
              ? fresh
@@ -59,10 +49,12 @@ PyObject* FindOwned(const Record* record, const CacheNumber& cache) {
   return found;
 }
 
-PyObject* Own(Record* record, CacheNumber& cache, PyObject* object) {
+PyObject* Own(Record* record, CacheNumber& cache, PyObject* object,
+              CacheNumber& last_number) {
   if (record == nullptr || record->owned == nullptr) return object;
   KeepError keep_error;
-  PyObject* key = PyLong_FromVoidPtr(reinterpret_cast<void*>(Number(cache)));
+  PyObject* key =
+      PyLong_FromVoidPtr(reinterpret_cast<void*>(Number(cache, last_number)));
   PyObject* owned =
       key == nullptr
           ? nullptr

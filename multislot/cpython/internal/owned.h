@@ -11,6 +11,7 @@
 
 #include "multislot/cpython/internal/python_abi.h"
 #include "multislot/cpython/internal/records.h"
+#include "multislot/internal/shared.h"
 
 namespace multislot {
 namespace cpython {
@@ -23,6 +24,10 @@ namespace internal {
 // numbers come again after 2^32 caches.) Zero is none yet.
 using CacheNumber = std::atomic<std::uintptr_t>;
 
+// The last one that was given out. A cache that is one for several shared
+// objects needs a number that all of them respect: see MULTISLOT_SHARED.
+MULTISLOT_SHARED inline CacheNumber g_last_cache_number{0};
+
 // The object that the record's interpreter owns for the cache, borrowed; null
 // if there is none. A pending Python error stays pending.
 PyObject* FindOwned(const Record* record, const CacheNumber& cache);
@@ -33,7 +38,8 @@ PyObject* FindOwned(const Record* record, const CacheNumber& cache);
 // gives it back to the interpreter if it is not needed, which may run Python
 // code. Without a record, or memory, nobody owns the object and it lives for
 // ever. A pending Python error stays pending.
-PyObject* Own(Record* record, CacheNumber& cache, PyObject* object);
+PyObject* Own(Record* record, CacheNumber& cache, PyObject* object,
+              CacheNumber& last_number = g_last_cache_number);
 
 }  // namespace internal
 }  // namespace MULTISLOT_PYTHON_ABI

@@ -62,7 +62,7 @@ Record* AddRecord(std::atomic<Record*>& place) noexcept {
   while (Record* next = end->load(std::memory_order_relaxed)) {
     end = &next->next;
   }
-  end->store(record, std::memory_order_release);  // (3)
+  end->store(record, std::memory_order_release);  // (20)
   return record;
 }
 
@@ -112,7 +112,7 @@ void FinishProof(Record* record, bool proven) noexcept {
   if (!proven) return;
   const std::uintptr_t address =
       record->address.load(std::memory_order_relaxed) - kUnproven;
-  record->address.store(address, std::memory_order_release);  // (1)
+  record->address.store(address, std::memory_order_release);  // (18)
 }
 
 // Under the RegistryLock.

@@ -13,11 +13,11 @@ namespace internal {
 Record* FindInPlace(PyInterpreterState* state,
                     std::uintptr_t unproven) noexcept {
   const auto address = reinterpret_cast<std::uintptr_t>(state);
-  Record* record = PlaceOf(address).load(std::memory_order_acquire);  // (4)
+  Record* record = PlaceOf(address).load(std::memory_order_acquire);  // (21)
   while (record != nullptr &&
-         record->address.load(std::memory_order_acquire) !=  // (2)
+         record->address.load(std::memory_order_acquire) !=  // (19)
              address + unproven) {
-    record = record->next.load(std::memory_order_acquire);  // (4)
+    record = record->next.load(std::memory_order_acquire);  // (21)
   }
   return record;
 }

@@ -13,6 +13,7 @@
 
 #include "absl/base/optimization.h"
 #include "multislot/cpython/internal/python_abi.h"
+#include "multislot/internal/shared.h"
 #include "multislot/interpreter.h"
 
 namespace multislot {
@@ -33,11 +34,11 @@ struct Record {
   // is then found by way of the interpreter's dict only. Without an interpreter
   // it is kUnproven.
   //
-  // (1) Stored with release when the record becomes proven; the loads (2) that
-  // find it so acquire it, and with it the rest of the record.
-  // Other stores are relaxed: they end the proof before the interpreter's
-  // memory can be used again, so before any thread attaches to another
-  // interpreter there, which would compare with that address.
+  // (18) Stored with release when the record becomes proven; the loads (19)
+  // that find it so acquire it, and with it the rest of the record. Other
+  // stores are relaxed: they end the proof before the interpreter's memory can
+  // be used again, so before any thread attaches to another interpreter there,
+  // which would compare with that address.
   std::atomic<std::uintptr_t> address;
   // Made anew for each life.
   Interpreter interpreter;
@@ -62,24 +63,23 @@ constexpr std::uintptr_t kUnproven = 1;  // addresses are even
 // A hash table in which a record stays in its place for ever. Constant
 // initialised; places that were never used take no memory of their own.
 //
-// Inline for the reason that internal/registry.h gives: the interpreters' tags
-// are given out by a register that may be one for several shared objects, so
-// the records that hold them are as well.
+// One for whoever shares a cache, as the register is (internal/registry.h): an
+// interpreter has one tag and one object there, whichever shared object asks.
 constexpr std::size_t kPlaces = 512;
 struct RecordTable {
-  // (3) A record is added at the end of the chain, with release; (4) whoever
+  // (20) A record is added at the end of the chain, with release; (21) whoever
   // follows the chain acquires that, and finds it initialised. So those that
   // live longest come first, above all the main interpreter's.
   std::atomic<Record*> places[kPlaces];
   // Of ask_if_several.cc, written under the RegistryLock. The record of the
-  // process's only interpreter, if it provably is: (5) stored with release,
-  // (6) acquired by whoever then uses the record. And the record that would no
-  // longer be it if another interpreter were heard of: (7) stored with release,
-  // (8) acquired by the audit hook.
+  // process's only interpreter, if it provably is: (22) stored with release,
+  // (23) acquired by whoever then uses the record. And the record that would no
+  // longer be it if another interpreter were heard of: (24) stored with
+  // release, (25) acquired by the audit hook.
   std::atomic<Record*> only;
   std::atomic<Record*> watched;
 };
-inline RecordTable g_records = {};
+MULTISLOT_SHARED inline RecordTable g_records = {};
 
 }  // namespace records_1
 
@@ -112,10 +112,10 @@ inline PyInterpreterState* CurrentState() noexcept {
 // the first one in its place; else null.
 inline Record* FindFirst(PyInterpreterState* state) noexcept {
   const auto address = reinterpret_cast<std::uintptr_t>(state);
-  Record* record = PlaceOf(address).load(std::memory_order_acquire);  // (4)
+  Record* record = PlaceOf(address).load(std::memory_order_acquire);  // (21)
   return ABSL_PREDICT_TRUE(record != nullptr &&
                            record->address.load(std::memory_order_acquire) ==
-                               address)  // (2)
+                               address)  // (19)
              ? record
              : nullptr;
 }

@@ -27,6 +27,8 @@ for _ in range(200):
         assert module.shared() == [me], (module.shared(), me)
     assert probe_a.own() is not probe_b.own()
     assert probe_b.shared() is before
+    if probe_a.shared_cache() == probe_b.shared_cache():
+        assert probe_a.shared() is before
 assert probe_a.fill() and probe_b.fill()
 """
 

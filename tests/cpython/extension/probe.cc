@@ -75,6 +75,10 @@ PyObject* InterpreterId(PyObject*, PyObject*) {
   return PyLong_FromLongLong(probe::InterpreterId());
 }
 
+PyObject* SharedCache(PyObject*, PyObject*) {
+  return PyLong_FromVoidPtr(const_cast<probe::Cache*>(&probe::SharedCache()));
+}
+
 PyMethodDef g_methods[] = {
     {"interpreter_id", InterpreterId, METH_NOARGS, nullptr},
     {"right_before_init", RightBeforeInit, METH_NOARGS, nullptr},
@@ -82,6 +86,7 @@ PyMethodDef g_methods[] = {
     {"if_several", IfSeveral, METH_NOARGS, nullptr},
     {"asks", Asks, METH_NOARGS, nullptr},
     {"shared", Shared, METH_NOARGS, nullptr},
+    {"shared_cache", SharedCache, METH_NOARGS, nullptr},
     {"fill", Fill, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -16,12 +16,17 @@ inline long long InterpreterId() {
 inline PyObject* MakeList() { return Py_BuildValue("[L]", InterpreterId()); }
 
 // A cache in an inline function, as header-only libraries have them: of two
-// extensions that use it the process may have one (gcc, default visibility) or
-// two.
-inline PyObject* Shared() {
-  static const multislot::cpython::HandleCache<multislot::FixedSlots<8>> cache;
-  return cache.get_or_create(MakeList);
+// extensions that use it the process may have one (gcc) or two.
+using Cache = multislot::cpython::HandleCache<multislot::FixedSlots<8>>;
+#if defined(__GNUC__)
+__attribute__((visibility("default")))  // whatever -fvisibility says
+#endif
+inline const Cache&
+SharedCache() {
+  static const Cache cache;
+  return cache;
 }
+inline PyObject* Shared() { return SharedCache().get_or_create(MakeList); }
 
 }  // namespace probe
 

@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Checks that docs/memory_order.md and the atomic operations in the code agree.
+
+Every operation names its order. One that is more than relaxed has a number behind it, which the
+table says is of that order and in that file; and every number of the table is in each of its files.
+"""
+
+import re
+import subprocess
+import sys
+
+TABLE = "docs/memory_order.md"
+ORDERS = {"relaxed": "relaxed", "acquire": "acquire", "release": "release", "acquire-release": "acq_rel"}
+OPERATION = re.compile(r"(?:\.|->)(?:load|store|exchange|fetch_\w+|compare_exchange_\w+)\(|atomic_thread_fence\(")
+
+
+def table():
+    """Number -> (files, order)."""
+    rows = {}
+    for line in open(TABLE, encoding="utf-8"):
+        match = re.match(r"\| \((\d+)\) \| ([^|]*) \| (\S+) ", line)
+        if match:
+            rows[int(match[1])] = (re.findall(r"`([^`]*)`", match[2]), ORDERS.get(match[3]))
+    return rows
+
+
+def operations(text):
+    """Line, order and number (each of these None if there is none) of each atomic operation."""
+    for match in OPERATION.finditer(text):
+        depth, end = 1, match.end()
+        while depth:
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            end += 1
+        order = re.search(r"memory_order_(\w+)", text[match.end() : end])
+        rest = text[end : text.index("\n", end)]
+        if "//" not in rest and not rest.rstrip().endswith((";", "{")):  # the statement goes on
+            rest = text[end : text.index("\n", end + len(rest) + 1)]
+        number = re.search(r"// \((\d+)\)", rest)
+        yield text.count("\n", 0, match.start()) + 1, order and order[1], number and int(number[1])
+
+
+def main():
+    rows = table()
+    bad = [] if rows else [f"{TABLE}: no table"]
+    missing = {(number, file) for number, (files, _) in rows.items() for file in files}
+    files = subprocess.run(
+        ["git", "ls-files", "c10", "multislot"], stdout=subprocess.PIPE, check=True, text=True
+    ).stdout.split()
+    count = 0
+    for file in files:
+        if not re.search(r"\.(h|c|cc|cpp)$", file):
+            continue
+        for line, order, number in operations(open(file, encoding="utf-8").read()):
+            where = f"{file}:{line}"
+            count += 1
+            if order is None:
+                bad.append(f"{where}: an operation that does not name its order")
+            elif number is None:
+                if order != "relaxed":
+                    bad.append(f"{where}: {order}, and no number of {TABLE}")
+            elif file not in rows.get(number, ([], ""))[0]:
+                bad.append(f"{where}: ({number}) is not in this file according to {TABLE}")
+            elif rows[number][1] != order:
+                bad.append(f"{where}: ({number}) is {order}, and {rows[number][1]} in {TABLE}")
+            else:
+                missing.discard((number, file))
+    bad += [f"{TABLE}: ({number}) is not in {file}" for number, file in sorted(missing)]
+    print("\n".join(bad) or f"memory order: {count} operations, {len(rows)} of them with a number")
+    return bool(bad)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
