@@ -13,6 +13,20 @@
 
 namespace multislot {
 
+namespace internal {
+
+// How an accessor is passed to a function that is not inlined. A temporary
+// small enough for two registers, a lambda mostly, goes there; in memory, every
+// hit would have to write it.
+template <typename SlowAccessor>
+using Passed =
+    std::conditional_t<std::is_trivially_copyable<SlowAccessor>::value &&
+                           sizeof(std::decay_t<SlowAccessor>) <=
+                               2 * sizeof(void*),
+                       SlowAccessor, SlowAccessor&&>;
+
+}  // namespace internal
+
 // Remembers, for each Python interpreter, the PyObject* that stands for one C++
 // object there. Policy is a slot policy (slot_policy.h): it says for how many
 // interpreters, and how their slots are found. The policy SingleSlot makes this
@@ -110,18 +124,10 @@ class BasicPyHandleCache {
   // -------------------------------------------------------------------------
 
  private:
-  // An accessor that is a temporary small enough for two registers, a lambda
-  // mostly, goes there; in memory, every hit would have to write it.
-  template <typename SlowAccessor>
-  using Passed =
-      std::conditional_t<std::is_trivially_copyable<SlowAccessor>::value &&
-                             sizeof(std::decay_t<SlowAccessor>) <=
-                                 2 * sizeof(void*),
-                         SlowAccessor, SlowAccessor&&>;
-
   template <typename SlowAccessor>
   ABSL_ATTRIBUTE_NOINLINE PyObject* FindOrAccess(
-      interpreter_type* interpreter, Passed<SlowAccessor> slow_accessor) const {
+      interpreter_type* interpreter,
+      internal::Passed<SlowAccessor> slow_accessor) const {
     if (PyObject* handle = peek(interpreter)) return handle;
     PyObject* handle = std::forward<SlowAccessor>(slow_accessor)();
     if (handle == nullptr || interpreter == nullptr) return handle;

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "absl/base/attributes.h"
 #include "absl/base/optimization.h"
 #include "c10/core/impl/PyInterpreter.h"
 #include "c10/util/Exception.h"
@@ -104,9 +105,18 @@ class BasicPyHandleCache<SingleSlot> {
   template <typename InterpreterType, typename SlowAccessor>
   PyObject* Get(const InterpreterType* interpreter,
                 SlowAccessor&& slow_accessor) const {
+    const Key key = key_.load(std::memory_order_acquire);  // (14)
+    if (ABSL_PREDICT_TRUE(key == KeyOf(interpreter))) return handle_;
+    return Access<InterpreterType, SlowAccessor>(
+        interpreter, std::forward<SlowAccessor>(slow_accessor));
+  }
+
+  template <typename InterpreterType, typename SlowAccessor>
+  ABSL_ATTRIBUTE_NOINLINE PyObject* Access(
+      const InterpreterType* interpreter,
+      internal::Passed<SlowAccessor> slow_accessor) const {
     const Key own = KeyOf(interpreter);
     Key key = key_.load(std::memory_order_acquire);  // (14)
-    if (ABSL_PREDICT_TRUE(key == own)) return handle_;
     PyObject* handle = std::forward<SlowAccessor>(slow_accessor)();
     // The accessor may have run for long: the interpreter may have retired.
     if (key != internal::kEmptyTag || own == internal::kRetiredTag ||
