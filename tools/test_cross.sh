@@ -59,7 +59,8 @@ cross() { # cross ARCHITECTURE TRIPLE MACHINE
     --run_under="qemu-$architecture -L /usr/$triple" \
     --test_env=GTEST_FILTER=-*.ANullInterpreter:*.AHitWritesNothing \
     --test_timeout=300 \
-    //c10 //multislot //tests/portability/... //tests/c10/... //tests/multislot/... //tests/linking/... \
+    //c10 //multislot //tests/portability/... //tests/c10/... //tests/multislot/... //tests/shared_objects/... \
+    //tests/linking:named_policies_test //tests/linking:one_default_test \
     "${suite[@]}"
   "$tools/readelf" --file-header "$cache/link-bin/tests/conformance/default_test" |
     grep "Machine: *$machine$" || fail "$architecture: not built for $machine"
