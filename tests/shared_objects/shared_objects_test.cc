@@ -89,7 +89,6 @@ void ExpectRight(int scope) {
 #else
   const std::string several = one;  // STB_GNU_UNIQUE
 #endif
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(body(), ::testing::ExitedWithCode(0),
               scope == RTLD_GLOBAL ? one : several);
 }
