@@ -101,7 +101,7 @@ std::unique_ptr<SubInterpreter> Colliding() {
   do {
     made.push_back(std::make_unique<SubInterpreter>());
     In in(*made.back());
-    multislot::cpython::CurrentInterpreter();
+    static_cast<void>(multislot::cpython::CurrentInterpreter());
   } while (IsFirstInItsPlace(*made.back()));
   return std::move(made.back());
 }

@@ -53,7 +53,7 @@ struct AskIfSeveral {
 
   // The CurrentInterpreter(), which see. Any thread, at any time; a load and a
   // comparison while there is one interpreter.
-  static Interpreter* Find() {
+  [[nodiscard]] static Interpreter* Find() {
     internal::Record* only =
         internal::g_records.only.load(std::memory_order_acquire);  // (23)
     if (ABSL_PREDICT_TRUE(only != nullptr)) {

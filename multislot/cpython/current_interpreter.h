@@ -26,14 +26,14 @@ inline namespace MULTISLOT_PYTHON_ABI {
 // switch too. The first call in an interpreter, and calls while it ends, look
 // into its dict and may run Python code. Errors: none is set, and one that is
 // pending stays.
-inline Interpreter* CurrentInterpreter() {
+[[nodiscard]] inline Interpreter* CurrentInterpreter() {
   internal::Record* record = internal::CurrentRecord();
   return record == nullptr ? nullptr : &record->interpreter;
 }
 
 // How a HandleCache finds the CurrentInterpreter(): asks CPython, on each call.
 struct AskAlways {
-  static Interpreter* Find() { return CurrentInterpreter(); }
+  [[nodiscard]] static Interpreter* Find() { return CurrentInterpreter(); }
 };
 
 }  // namespace MULTISLOT_PYTHON_ABI

@@ -29,6 +29,16 @@ inline namespace MULTISLOT_PYTHON_ABI {
 
 namespace internal {
 
+template <typename Make>
+inline constexpr bool kIsMake = std::is_invocable_r<PyObject*, Make>::value;
+
+template <typename Make>
+constexpr void CheckMake() {
+  static_assert(kIsMake<Make>,
+                "make is called without arguments and returns a PyObject*, a "
+                "new reference");
+}
+
 // What make() returns. A Python error that is pending is kept aside while it
 // runs.
 template <typename Make>
@@ -119,8 +129,13 @@ class HandleCache {
   // process. Before 3.12 CPython does not tell a thread that is not attached
   // from the one that is.)
   template <typename Make>
-  PyObject* get_or_create(Make&& make) const {
-    return GetOrCreate(Current::Find(), std::forward<Make>(make));
+  [[nodiscard]] PyObject* get_or_create(Make&& make) const {
+    internal::CheckMake<Make>();
+    if constexpr (internal::kIsMake<Make>) {
+      return GetOrCreate(Current::Find(), std::forward<Make>(make));
+    } else {
+      return nullptr;
+    }
   }
 
   // The same for code that already holds the CurrentInterpreter(), say in its
@@ -131,10 +146,16 @@ class HandleCache {
   // error: asserts unless NDEBUG is defined; then a hit is that interpreter's
   // object, and a miss is get_or_create(make).
   template <typename Make>
-  PyObject* get_or_create(Interpreter* current, Make&& make) const {
+  [[nodiscard]] PyObject* get_or_create(Interpreter* current,
+                                        Make&& make) const {
     ABSL_ASSERT(current == nullptr || CurrentInterpreter() == nullptr ||
                 CurrentInterpreter() == current);
-    return GetOrCreate(current, std::forward<Make>(make));
+    internal::CheckMake<Make>();
+    if constexpr (internal::kIsMake<Make>) {
+      return GetOrCreate(current, std::forward<Make>(make));
+    } else {
+      return nullptr;
+    }
   }
 
  private:

@@ -3,6 +3,7 @@
 
 #include <Python.h>
 
+#include "absl/base/attributes.h"
 #include "multislot/cpython/internal/python_abi.h"
 
 namespace multislot {
@@ -15,7 +16,9 @@ inline namespace MULTISLOT_PYTHON_ABI {
 // For HandleCache::get_or_create(): imports the module and gets its attribute,
 // a new reference. Both names are C strings that outlive the call. If either
 // cannot be had, the call returns null with the Python error set.
-inline auto ImportAttr(const char* module, const char* attribute) {
+[[nodiscard]] inline auto ImportAttr(
+    const char* module ABSL_ATTRIBUTE_LIFETIME_BOUND,
+    const char* attribute ABSL_ATTRIBUTE_LIFETIME_BOUND) {
   return [module, attribute]() -> PyObject* {
     PyObject* imported = PyImport_ImportModule(module);
     if (imported == nullptr) return nullptr;

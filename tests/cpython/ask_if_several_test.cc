@@ -248,9 +248,10 @@ TEST(AskIfSeveralTest, LookupsWhileTheOnlyInterpreterEnds) {
     {
       Runtime runtime;
       AskIfSeveral::Register();
-      one.get_or_create(MakeOneThatLooksUp);  // before the other's object,
+      static_cast<void>(
+          one.get_or_create(MakeOneThatLooksUp));  // before the other's object,
       EXPECT_TRUE(IsRight(g_cache));
-      two.get_or_create(MakeOneThatLooksUp);  // and after it
+      static_cast<void>(two.get_or_create(MakeOneThatLooksUp));  // and after it
       EXPECT_FALSE(Asks());
     }
     EXPECT_EQ(g_right_while_dying, 2);
@@ -268,7 +269,8 @@ TEST(AskIfSeveralDeathTest, WithoutThreadState) {
 #ifdef NDEBUG
   EXPECT_EQ(cache.get_or_create(Make), object);
 #else
-  EXPECT_DEATH(cache.get_or_create(Make), "not the only interpreter's thread");
+  EXPECT_DEATH(static_cast<void>(cache.get_or_create(Make)),
+               "not the only interpreter's thread");
 #endif
   PyEval_RestoreThread(before);
   EXPECT_EQ(cache.get_or_create(Make), object);

@@ -373,10 +373,10 @@ void Put(Place place, PyObject* object) {
                 0);
       break;
     case Place::kCache:
-      HandleCache<FixedSlots<8>>().get_or_create([object] {
+      static_cast<void>(HandleCache<FixedSlots<8>>().get_or_create([object] {
         Py_INCREF(object);
         return object;
-      });
+      }));
       break;
     case Place::kAtFork:
       CallWith("posix", "register_at_fork", "after_in_child", object);
@@ -1276,7 +1276,9 @@ TEST_F(EndsTest, AHitAfterASwitchAllocatesNothing) {
       }
       return Memory::calls() - before;
     };
-    const auto hit = [&] { cache.get_or_create(Lives::Make); };
+    const auto hit = [&] {
+      static_cast<void>(cache.get_or_create(Lives::Make));
+    };
     switch_and(hit);
     const long control = switch_and([] {});
     EXPECT_EQ(switch_and(hit), control);

@@ -125,7 +125,7 @@ const Way kWays[] = {
          PyObject* pending = TakeError();
          {
            In in(sub);
-           cache.get_or_create([] { return PyList_New(0); });
+           static_cast<void>(cache.get_or_create([] { return PyList_New(0); }));
          }
          if (pending != nullptr) {
            SetError(pending);

@@ -117,8 +117,8 @@ TEST(HandleCacheTest, AnErrorIsPassedOnAndNothingCached) {
               nullptr);
     EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_ModuleNotFoundError));
     PyErr_Clear();
-    EXPECT_THROW(cache.get_or_create(
-                     []() -> PyObject* { throw std::runtime_error(""); }),
+    EXPECT_THROW(static_cast<void>(cache.get_or_create(
+                     []() -> PyObject* { throw std::runtime_error(""); })),
                  std::runtime_error);
   }
   EXPECT_NE(cache.get_or_create(ImportAttr("math", "sqrt")), nullptr);
@@ -240,7 +240,7 @@ TEST(HandleCacheTest, SubInterpretersComeAndGo) {
   Counted::Reset();
   Runtime runtime;
   CacheOf<2> cache;
-  cache.get_or_create(Counted::Make);
+  static_cast<void>(cache.get_or_create(Counted::Make));
   Lives lives;
   while (!lives.Enough()) {
     SubInterpreter sub;
@@ -265,8 +265,8 @@ TEST(HandleCacheTest, AnOverflowHasOneObjectToo) {
     SubInterpreter first;
     {
       In in(first);
-      cache.get_or_create(Counted::Make);
-      another.get_or_create(Counted::Make);
+      static_cast<void>(cache.get_or_create(Counted::Make));
+      static_cast<void>(another.get_or_create(Counted::Make));
     }
     PyObject* handle = cache.get_or_create(Counted::Make);
     EXPECT_NE(another.get_or_create(Counted::Make), handle);
@@ -330,8 +330,8 @@ TEST(HandleCacheTest, TheInterpreterCanBeGiven) {
   EXPECT_EQ(Counted::made, 2);
   for (int i = 0; i < 2; ++i) {
     EXPECT_THROW(
-        CacheOf<2>().get_or_create(
-            other, []() -> PyObject* { throw std::runtime_error(""); }),
+        static_cast<void>(CacheOf<2>().get_or_create(
+            other, []() -> PyObject* { throw std::runtime_error(""); })),
         std::runtime_error);
   }
 }
@@ -351,7 +351,8 @@ TEST(HandleCacheDeathTest, AnotherInterpreterIsGiven) {
             sub.interpreter());
   EXPECT_EQ(Counted::made, 1);
 #else
-  EXPECT_DEATH(cache.get_or_create(main, Counted::Make), "CurrentInterpreter");
+  EXPECT_DEATH(static_cast<void>(cache.get_or_create(main, Counted::Make)),
+               "CurrentInterpreter");
 #endif
 }
 
@@ -381,10 +382,10 @@ TEST(HandleCacheTest, ALoserWithTheWinnersObjectGivesItsReferenceBack) {
     Py_INCREF(object);
     return object;
   };
-  cache.get_or_create([&] {
-    cache.get_or_create(make);
+  static_cast<void>(cache.get_or_create([&] {
+    static_cast<void>(cache.get_or_create(make));
     return make();
-  });
+  }));
   EXPECT_EQ(Py_REFCNT(object), 2);  // ours and the interpreter's
   Py_DECREF(object);
 }
@@ -415,17 +416,19 @@ TEST(HandleCacheTest, LookupsWhileTheInterpreterEnds) {
       {
         SubInterpreter sub;
         In in(sub);
-        one.get_or_create(MakeOneThatLooksUp);  // before the other's handle,
-        g_cache.get_or_create(Counted::Make);
-        two.get_or_create(MakeOneThatLooksUp);  // and after it
+        static_cast<void>(one.get_or_create(
+            MakeOneThatLooksUp));  // before the other's handle,
+        static_cast<void>(g_cache.get_or_create(Counted::Make));
+        static_cast<void>(
+            two.get_or_create(MakeOneThatLooksUp));  // and after it
         PyObject* module = PyImport_AddModule("sys");
         PyObject* dying = MakeOneThatLooksUp();
         PyObject_SetAttrString(module, "dying", dying);
         Py_DECREF(dying);
       }
       EXPECT_EQ(g_lookups_while_dying, 3);
-      one.get_or_create(MakeOneThatLooksUp);
-      g_cache.get_or_create(Counted::Make);
+      static_cast<void>(one.get_or_create(MakeOneThatLooksUp));
+      static_cast<void>(g_cache.get_or_create(Counted::Make));
     }
     EXPECT_EQ(g_lookups_while_dying, 4);
     EXPECT_EQ(g_wrong_while_dying, 0);
@@ -441,9 +444,9 @@ TEST(HandleCacheTest, LookupsWhileTheInterpreterEnds) {
   {
     Runtime runtime;
     auto* sub = new SubInterpreter;  // never ended
-    cache.get_or_create(Counted::Make);
+    static_cast<void>(cache.get_or_create(Counted::Make));
     In in(*sub);
-    cache.get_or_create(Counted::Make);
+    static_cast<void>(cache.get_or_create(Counted::Make));
   }
   std::fprintf(stderr, "%d made, %d died, %d elsewhere\n", Counted::made,
                Counted::died, Counted::died_elsewhere);
@@ -504,8 +507,9 @@ TEST(HandleCacheDeathTest, WithoutThreadState) {
             nullptr);
   EXPECT_EQ(calls, 0);
 #else
-  EXPECT_DEATH(kConstantInitialised.get_or_create(Counted::Make),
-               "no thread state");
+  EXPECT_DEATH(
+      static_cast<void>(kConstantInitialised.get_or_create(Counted::Make)),
+      "no thread state");
 #endif
 }
 

@@ -1,0 +1,44 @@
+// Caches for gdb to print.
+
+#include "c10/core/impl/PyInterpreter.h"
+#include "multislot/cpython/handle_cache.h"  // first, as Python.h wants it
+#include "multislot/py_handle_cache.h"
+
+namespace {
+
+PyObject* Handle(int number) {
+  return reinterpret_cast<PyObject*>(static_cast<unsigned long>(number));
+}
+
+}  // namespace
+
+// Where gdb stops.
+extern "C" __attribute__((noinline)) void Stop(const void*) { asm(""); }
+
+int main() {
+  using multislot::BasicPyHandleCache;
+  static multislot::Interpreter interpreters[70];
+  static c10::impl::PyInterpreter bare(nullptr);
+
+  const BasicPyHandleCache<multislot::FixedSlots<8>> empty;
+  const BasicPyHandleCache<multislot::FixedSlots<128>> cache;
+  const BasicPyHandleCache<multislot::SingleSlot> single;
+  const BasicPyHandleCache<multislot::SingleSlot> single_bare;
+  const BasicPyHandleCache<multislot::FixedSlots<2, c10::impl::PyInterpreter>>
+      of_bare;
+  const multislot::cpython::HandleCache<multislot::FixedSlots<4>> handle_cache;
+  for (int i : {0, 1, 69}) {
+    static_cast<void>(
+        cache.ptr_or(&interpreters[i], [i] { return Handle(0x1000 + i); }));
+  }
+  static_cast<void>(
+      single.ptr_or(&interpreters[2], [] { return Handle(0x2000); }));
+  static_cast<void>(single_bare.ptr_or(&bare, [] { return Handle(0x3000); }));
+  static_cast<void>(of_bare.ptr_or(&bare, [] { return Handle(0x4000); }));
+  interpreters[1].retire();
+
+  const void* const all[] = {&empty,       &cache,   &single,
+                             &single_bare, &of_bare, &handle_cache};
+  Stop(all);
+  return 0;
+}

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+#
+# What gdb prints of caches, with tools/gdb/multislot.py.
+
+set -uo pipefail
+
+output=$(gdb --batch --nx -ex "source tools/gdb/multislot.py" -ex "set print pretty off" \
+  -ex "break Stop" -ex run -ex up \
+  -ex "print empty" -ex "print cache" -ex "print single" -ex "print single_bare" -ex "print of_bare" \
+  -ex "print/x (long)&bare" -ex "print handle_cache" tests/gdb/caches 2>&1)
+bare=$(sed -n 's/^\$6 = //p' <<<"$output")
+bad=0
+expect() { # expect LINE
+  grep -qxF "$1" <<<"$output" && return
+  echo "does not print: $1"
+  bad=1
+}
+expect '$1 = FixedSlots: 0 of 8 slots filled'
+expect '$2 = FixedSlots: 3 of 128 slots filled = {[home 0] = 0x1000, [home 1, retired] = 0x1001, [home 69] = 0x1045}'
+expect '$3 = SingleSlot: 1 of 1 slots filled = {[home 2] = 0x2000}'
+expect "\$4 = SingleSlot: 1 of 1 slots filled = {[interpreter at $bare] = 0x3000}"
+expect "\$5 = FixedSlots: 1 of 2 slots filled = {[interpreter at $bare] = 0x4000}"
+expect '$7 = FixedSlots: 0 of 4 slots filled'
+[ "$bad" -eq 0 ] || echo "$output"
+exit "$bad"

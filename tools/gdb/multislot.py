@@ -1,0 +1,125 @@
+"""Shows caches in gdb: which interpreters have a slot, and what is in it.
+
+    (gdb) source tools/gdb/multislot.py
+    (gdb) print cache
+    $1 = FixedSlots: 2 of 8 slots filled = {[home 0] = 0x5555558a0, [home 1, retired] = 0x5555558a8}
+"""
+
+import gdb
+import gdb.printing
+
+
+def _value(atomic):
+    """What a std::atomic holds, whichever standard library it is of."""
+    for member in ("_M_i", "_M_b"):  # libstdc++
+        try:
+            inner = atomic[member]
+            return _value(inner) if member == "_M_b" else inner
+        except gdb.error:
+            pass
+    try:
+        inner = atomic["_M_p"]
+        return inner
+    except gdb.error:
+        return atomic["__a_"]["__a_value"]  # libc++
+
+
+# As multislot/internal/tag.h and registry.h have them; compilers drop constants.
+_BUSY_TAG = 2
+_WIDE = gdb.lookup_type("long").pointer().sizeof >= 8
+_HOME_SHIFT = 4 if _WIDE else 3
+_HOME_BITS = 20 if _WIDE else 12
+_REGISTER = "multislot::internal::register_3::g_register"
+
+
+def _home_index(tag):
+    return (tag >> _HOME_SHIFT) & ((1 << _HOME_BITS) - 1)
+
+
+def _is_live(tag):
+    """Whether the register knows the tag; None if there is no telling."""
+    try:
+        register = gdb.parse_and_eval(_REGISTER)
+        page_number, entry = divmod(_home_index(tag), 64)
+        if page_number == 0:
+            page = register["first_page"]
+        else:
+            chunk = page_number.bit_length() - 1
+            page = _value(register["chunks"][chunk])[page_number - (1 << chunk)]
+        return int(_value(page["live"][entry])) == tag
+    except gdb.error:
+        return None
+
+
+def _is_bare(policy):
+    return "PyInterpreter" in str(policy)
+
+
+def _name(tag, bare):
+    if bare:
+        return "[interpreter at 0x%x]" % tag
+    return "[home %d%s]" % (_home_index(tag), ", retired" if _is_live(tag) is False else "")
+
+
+class FixedSlots:
+    def __init__(self, value):
+        self.bare = _is_bare(value.type.strip_typedefs())
+        slots = value["slots_"]
+        first, last = slots.type.range()
+        self.capacity = last - first + 1
+        self.filled = []
+        for i in range(first, last + 1):
+            tag = int(_value(slots[i]["tag"]))
+            if tag > _BUSY_TAG:
+                self.filled.append((_name(tag, self.bare), _value(slots[i]["handle"])))
+
+    def to_string(self):
+        return "FixedSlots: %d of %d slots filled" % (len(self.filled), self.capacity)
+
+    def children(self):
+        return iter(self.filled)
+
+    def display_hint(self):
+        return None
+
+
+class SingleSlot:
+    def __init__(self, value):
+        self.key = int(_value(value["key_"]))
+        self.handle = value["handle_"]
+
+    def to_string(self):
+        return "SingleSlot: %d of 1 slots filled" % (self.key != 0)
+
+    def children(self):
+        if self.key & 1:
+            yield _name(self.key - 1, bare=True), self.handle
+        elif self.key:
+            yield _name(self.key, bare=False), self.handle
+
+
+class Cache:
+    """A cache that has its policy as the member slots_."""
+
+    def __new__(cls, value):
+        slots = value["slots_"]
+        found = gdb.default_visualizer(slots)
+        return found if found is not None else super().__new__(cls)
+
+    def __init__(self, value):
+        self.value = value
+
+    def to_string(self):
+        return "%s" % self.value["slots_"]
+
+
+def _printers():
+    printers = gdb.printing.RegexpCollectionPrettyPrinter("multislot")
+    printers.add_printer("FixedSlots", r"^multislot::FixedSlots<.*>$", FixedSlots)
+    printers.add_printer("SingleSlot", r"^multislot::BasicPyHandleCache<multislot::SingleSlot>$", SingleSlot)
+    printers.add_printer("BasicPyHandleCache", r"^multislot::BasicPyHandleCache<.*>$", Cache)
+    printers.add_printer("HandleCache", r"^multislot::cpython::(\w+::)?HandleCache<.*>$", Cache)
+    return printers
+
+
+gdb.printing.register_pretty_printer(gdb.current_objfile(), _printers(), replace=True)
