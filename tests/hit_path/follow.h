@@ -2,16 +2,13 @@
 #define TESTS_HIT_PATH_FOLLOW_H_
 
 // What a function does, instruction by instruction, as the processor executes
-// it: a child process calls it, and is stopped after each instruction.
+// it. The processor's trap flag makes a SIGTRAP after each instruction; that
+// needs no permission, so there is no machine on which this has to be skipped.
 
-#include <sys/ptrace.h>
-#include <sys/user.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <signal.h>
+#include <ucontext.h>
 
-#include <csignal>
 #include <cstdint>
-#include <optional>
 
 namespace multislot {
 
@@ -31,57 +28,68 @@ inline bool Locks(const unsigned char* code) {
   return *code == 0xF0 || ((*code == 0x86 || *code == 0x87) && code[1] < 0xC0);
 }
 
-// What the child executes from the function's first instruction to its return.
-inline Path Follow(pid_t child, std::uintptr_t function) {
-  constexpr int kAtMost = 1000000;
-  Path path;
-  std::uintptr_t stack = 0;
+// What follows it, from a function's first instruction to its return.
+struct Walk {
+  void Step(std::uintptr_t at, std::uintptr_t stack);
+
+  std::uintptr_t function;
+  bool done = false;
+  int steps = 0;
+  std::uintptr_t first_stack = 0;  // where the return address is
   std::uintptr_t return_address = 0;
-  for (int i = 0; i < kAtMost; ++i) {
-    user_regs_struct registers;
-    if (ptrace(PTRACE_GETREGS, child, nullptr, &registers) != 0) return path;
-    if (stack == 0 && registers.rip == function) {
-      stack = registers.rsp;
-      return_address = static_cast<std::uintptr_t>(
-          ptrace(PTRACE_PEEKDATA, child, stack, nullptr));
-    }
-    if (stack != 0) {
-      path.returned = registers.rip == return_address;
-      if (path.returned) return path;
-      ++path.instructions;
-      if (registers.rsp < stack) ++path.below_stack;
-      // The child's code is ours, at the same address.
-      if (Locks(reinterpret_cast<const unsigned char*>(registers.rip))) {
-        ++path.locked;
-      }
-    }
-    int status;
-    if (ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr) != 0 ||
-        waitpid(child, &status, 0) != child || !WIFSTOPPED(status)) {
-      return path;
-    }
+  Path path;
+};
+inline Walk* g_walk = nullptr;
+
+// Before each instruction.
+inline void Walk::Step(std::uintptr_t at, std::uintptr_t stack) {
+  constexpr int kAtMost = 1000000;
+  if (++steps == kAtMost) done = true;
+  if (first_stack == 0 && at == function) {
+    first_stack = stack;
+    return_address = *reinterpret_cast<const std::uintptr_t*>(stack);
   }
-  return path;
+  if (first_stack == 0) return;
+  if (at == return_address) {
+    path.returned = done = true;
+    return;
+  }
+  ++path.instructions;
+  if (stack < first_stack) ++path.below_stack;
+  if (Locks(reinterpret_cast<const unsigned char*>(at))) ++path.locked;
 }
 
-// The path of the function at this address, which call() calls; nothing if
-// processes may not be followed here.
-template <typename Call>
-std::optional<Path> PathOfCall(const void* function, Call call) {
-  const pid_t child = fork();
-  if (child == 0) {
-    if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(1);
-    std::raise(SIGSTOP);
-    call();
-    _exit(0);
+inline void OnTrap(int, siginfo_t*, void* context) {
+  constexpr greg_t kTrapFlag = 0x100;
+  greg_t* registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
+  if (!g_walk->done) {
+    g_walk->Step(static_cast<std::uintptr_t>(registers[REG_RIP]),
+                 static_cast<std::uintptr_t>(registers[REG_RSP]));
   }
-  int status;
-  waitpid(child, &status, 0);
-  if (!WIFSTOPPED(status)) return std::nullopt;
-  const Path path = Follow(child, reinterpret_cast<std::uintptr_t>(function));
-  kill(child, SIGKILL);
-  waitpid(child, &status, 0);
-  return path;
+  if (g_walk->done) {
+    registers[REG_EFL] &= ~kTrapFlag;
+  } else {
+    registers[REG_EFL] |= kTrapFlag;
+  }
+}
+
+// The path of this function, which call() calls.
+template <typename Function, typename Call>
+Path PathOfCall(Function* function, Call call) {
+  Walk walk;
+  walk.function = reinterpret_cast<std::uintptr_t>(function);
+  g_walk = &walk;
+  struct sigaction on_trap = {};
+  struct sigaction before;
+  on_trap.sa_sigaction = OnTrap;
+  on_trap.sa_flags = SA_SIGINFO;
+  sigaction(SIGTRAP, &on_trap, &before);
+  raise(SIGTRAP);  // sets the trap flag
+  call();
+  walk.done = true;  // should the function not have been seen
+  raise(SIGTRAP);    // clears it
+  sigaction(SIGTRAP, &before, nullptr);
+  return walk.path;
 }
 
 }  // namespace multislot

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdio>
 #include <deque>
-#include <optional>
 
 #include "absl/base/attributes.h"
 #include "gtest/gtest.h"
@@ -17,32 +16,29 @@ namespace {
 ABSL_ATTRIBUTE_NOINLINE void LiveOnce() { Interpreter interpreter; }
 
 // A whole life, beside those that there are.
-std::optional<Path> PathOfALife(const char* when) {
-  const auto path =
-      PathOfCall(reinterpret_cast<const void*>(&LiveOnce), [] { LiveOnce(); });
-  if (path) std::printf("%s: %d instructions\n", when, path->instructions);
+Path PathOfALife(const char* when) {
+  const Path path = PathOfCall(&LiveOnce, [] { LiveOnce(); });
+  std::printf("%s: %d instructions\n", when, path.instructions);
+  EXPECT_TRUE(path.returned);
   return path;
 }
 
 TEST(RegisterPathTest, IsNoLongerWithManyAlive) {
   // With the first page taken: one more way to go.
   std::deque<Interpreter> alive(100);
-  const auto few = PathOfALife("100 alive");
-  if (!few) GTEST_SKIP() << "no ptrace";
-  ASSERT_TRUE(few->returned);
+  const Path few = PathOfALife("100 alive");
 
   while (alive.size() < 100000) alive.emplace_back();
-  const auto many = PathOfALife("100,000 alive");
+  const Path many = PathOfALife("100,000 alive");
   // The next life finds the first place, and the one after it the last.
   alive.pop_front();
-  const auto first_free = PathOfALife("the first free");
+  const Path first_free = PathOfALife("the first free");
   alive.emplace_back();
-  const auto first_taken = PathOfALife("the first taken again");
+  const Path first_taken = PathOfALife("the first taken again");
   alive.clear();
-  const auto none = PathOfALife("none alive");
-  for (const auto& path : {many, first_free, first_taken, none}) {
-    ASSERT_TRUE(path && path->returned);
-    EXPECT_LE(path->instructions, few->instructions * 3 / 2);
+  const Path none = PathOfALife("none alive");
+  for (const Path& path : {many, first_free, first_taken, none}) {
+    EXPECT_LE(path.instructions, few.instructions * 3 / 2);
   }
 }
 

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 #
-# What gdb prints of caches, with tools/gdb/multislot.py.
+# Checks what gdb prints of caches with tools/gdb/multislot.py.
 
 set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+./bazelw build --strip=never --color=no --curses=no --noshow_progress //tests/gdb:caches || exit 1
 
 output=$(gdb --batch --nx -ex "source tools/gdb/multislot.py" -ex "set print pretty off" \
   -ex "break Stop" -ex run -ex up \
   -ex "print empty" -ex "print cache" -ex "print single" -ex "print single_bare" -ex "print of_bare" \
-  -ex "print/x (long)&bare" -ex "print handle_cache" tests/gdb/caches 2>&1)
+  -ex "print/x (long)&bare" -ex "print handle_cache" bazel-bin/tests/gdb/caches 2>&1)
 bare=$(sed -n 's/^\$6 = //p' <<<"$output")
 bad=0
 expect() { # expect LINE
@@ -21,5 +24,9 @@ expect '$3 = SingleSlot: 1 of 1 slots filled = {[home 2] = 0x2000}'
 expect "\$4 = SingleSlot: 1 of 1 slots filled = {[interpreter at $bare] = 0x3000}"
 expect "\$5 = FixedSlots: 1 of 2 slots filled = {[interpreter at $bare] = 0x4000}"
 expect '$7 = FixedSlots: 0 of 4 slots filled'
-[ "$bad" -eq 0 ] || echo "$output"
+if [ "$bad" -eq 0 ]; then
+  echo "gdb: prints caches as it should"
+else
+  echo "$output"
+fi
 exit "$bad"
