@@ -3,6 +3,7 @@
 // loader makes one cache of two, there has to be one register as well.
 
 #include <dlfcn.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -16,7 +17,7 @@
 
 namespace {
 
-const Module& Load(const char* name, int scope) {
+const Module& Load(const char* name, int scope, void** loaded = nullptr) {
   const std::string path =
       std::string(std::getenv("MODULES")) + "/" + name + ".so";
   void* library = dlopen(path.c_str(), RTLD_NOW | scope);
@@ -24,6 +25,7 @@ const Module& Load(const char* name, int scope) {
     std::fprintf(stderr, "%s\n", dlerror());
     std::abort();
   }
+  if (loaded != nullptr) *loaded = library;
   using Function = const Module*();
   return *reinterpret_cast<Function*>(dlsym(library, "TheModule"))();
 }
@@ -91,6 +93,22 @@ void ExpectRight(int scope) {
 #endif
   EXPECT_EXIT(body(), ::testing::ExitedWithCode(0),
               scope == RTLD_GLOBAL ? one : several);
+}
+
+// What was registered for forks went with it, where it is unmapped. (With gcc
+// it is not.)
+TEST(SharedObjectsTest, ClosedBeforeAFork) {
+  const auto body = [] {
+    void* library = nullptr;
+    const Module& module = Load("only_interpreters", RTLD_LOCAL, &library);
+    module.delete_interpreter(module.new_interpreter());
+    const bool closed = dlclose(library) == 0;
+    const pid_t child = fork();
+    if (child == 0) _exit(0);
+    int status = 1;
+    _exit(closed && waitpid(child, &status, 0) == child && status == 0 ? 0 : 1);
+  };
+  EXPECT_EXIT(body(), ::testing::ExitedWithCode(0), "");
 }
 
 TEST(SharedObjectsTest, LoadedForThemselves) { ExpectRight(RTLD_LOCAL); }

@@ -1,0 +1,38 @@
+// A shared object that looks things up, and is closed then.
+
+#include <Python.h>
+
+#include "multislot/cpython/ask_if_several.h"
+#include "multislot/cpython/handle_cache.h"
+#include "multislot/cpython/multislot.h"
+#include "multislot/fixed_slots.h"
+
+namespace {
+
+template <typename Current>
+using Cache =
+    multislot::cpython::HandleCache<multislot::FixedSlots<8>, Current>;
+
+PyObject* MakeList() { return PyList_New(0); }
+
+}  // namespace
+
+// Whether each cache has an object, the same one each time.
+extern "C" __attribute__((visibility("default"))) bool LookUp() {
+  static const Cache<multislot::cpython::AskAlways> cache;
+  static const Cache<multislot::cpython::AskIfSeveral> if_several;
+  static multislot_cache c_cache = MULTISLOT_CACHE_INIT;
+  multislot::cpython::AskIfSeveral::Register();
+  const auto c_get = [] {
+    return multislot_get(
+        &c_cache, [](void*) { return MakeList(); }, nullptr);
+  };
+  PyObject* objects[] = {cache.get_or_create(MakeList),
+                         if_several.get_or_create(MakeList), c_get()};
+  for (PyObject* object : objects) {
+    if (object == nullptr) return false;
+  }
+  return cache.get_or_create(MakeList) == objects[0] &&
+         if_several.get_or_create(MakeList) == objects[1] &&
+         c_get() == objects[2];
+}
