@@ -53,6 +53,17 @@ else
   fail "test //..."
 fi
 
+# Tests of multislot with another c10. With bzlmod a consumer's multislot has no
+# GoogleTest.
+if [[ " ${options[*]} " != *" --enable_bzlmod "* ]]; then
+  if $bazel test "${options[@]}" --config=other_c10 --test_output=errors @multislot//tests/multislot:fixed_slots_test \
+    @multislot//tests/multislot:single_slot_test @multislot//tests/linking:named_policies_test >"$log" 2>&1; then
+    echo "consumer: other_c10: multislot's own tests pass"
+  else
+    fail "test --config=other_c10"
+  fi
+fi
+
 # The library has a symbol with the version that it is compiled for.
 python_of() { # python_of FILE PATTERN [BAZEL-OPTION...]
   local file=$1 pattern=$2 output what

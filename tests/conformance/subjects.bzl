@@ -28,8 +28,8 @@ def conformance_tests():
                 ":conformance",
                 ":reference_cache",
                 ":seed_cache",
-                "//c10",
                 "//multislot",
+                "//multislot:c10",
                 "@com_google_googletest//:gtest_main",
             ],
         )

@@ -2,7 +2,6 @@
 
 #include <type_traits>
 
-#include "c10/core/PyHandleCache.h"
 #include "c10/util/python_stub.h"
 #include "gtest/gtest.h"
 #include "multislot/interpreter.h"
