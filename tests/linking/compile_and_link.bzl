@@ -35,6 +35,10 @@ if ! grep -qF '{text}' '{log}'; then
   echo "It is refused, but not with '{text}'."
   exit 1
 fi
+if [ '{one_error}' = True ] && [ "$(grep -c 'error: ' '{log}')" -ne 1 ]; then
+  echo "One error would have done."
+  exit 1
+fi
 """
 
 def _configure(ctx):
@@ -69,7 +73,11 @@ def _test_of_command(ctx, toolchain, features, log, output, action_name, variabl
     script = ctx.actions.declare_file(ctx.label.name + ".sh")
     ctx.actions.write(
         script,
-        (_MUST_FAIL if ctx.attr.refused_with else _MUST_SUCCEED).format(log = log.short_path, text = ctx.attr.refused_with),
+        (_MUST_FAIL if ctx.attr.refused_with else _MUST_SUCCEED).format(
+            log = log.short_path,
+            one_error = ctx.attr.one_error,
+            text = ctx.attr.refused_with,
+        ),
         is_executable = True,
     )
     return [DefaultInfo(executable = script, runfiles = ctx.runfiles(files = [log]))]
@@ -145,6 +153,7 @@ def _cc_link_test_impl(ctx):
 
 _ATTRS = {
     "deps": attr.label_list(providers = [CcInfo]),
+    "one_error": attr.bool(doc = "Whether there must be no second one."),
     "refused_with": attr.string(doc = "Part of the error message that must come. Empty: there must be no error."),
     "_cc_toolchain": attr.label(default = "@bazel_tools//tools/cpp:current_cc_toolchain"),
 }
