@@ -9,11 +9,12 @@ def cpython_adapter(name, python, limited_api = None, **kwargs):
       name: its name.
       python: a cc_library that has Python.h, and no libpython. What
         //multislot/cpython is built for is "@multislot//multislot/cpython:python".
-      limited_api: what Py_LIMITED_API is to be, for it and for whatever depends
-        on it: "0x030a0000" or higher. A lookup then costs a call into CPython.
+      limited_api: what Py_LIMITED_API is for it: "0x030a0000" or higher. Code
+        that depends on it defines the same (local_defines); otherwise it does
+        not link, or is not imported. A lookup then costs a call into CPython.
       **kwargs: as of cc_library: visibility, testonly.
     """
-    defines = ["Py_LIMITED_API=" + limited_api] if limited_api else []
+    local_defines = ["Py_LIMITED_API=" + limited_api] if limited_api else []
 
     # What does not fit this Python, and says so instead of linking.
     cc_library(
@@ -22,7 +23,7 @@ def cpython_adapter(name, python, limited_api = None, **kwargs):
             Label("//multislot/cpython:python_abi"),
             Label("//multislot/cpython:wrong_python"),
         ],
-        defines = defines,
+        local_defines = local_defines,
         linkstatic = True,
         deps = [
             Label("//multislot:core"),  # from another workspace: for the path to headers
@@ -32,12 +33,15 @@ def cpython_adapter(name, python, limited_api = None, **kwargs):
     )
     cc_library(
         name = name,
-        srcs = [Label("//multislot/cpython:srcs")],
+        srcs = [
+            Label("//multislot/cpython:right_python"),
+            Label("//multislot/cpython:srcs"),
+        ],
         hdrs = [
             Label("//multislot/cpython:hdrs"),
             Label("//multislot/cpython:python_abi"),
         ],
-        defines = defines,
+        local_defines = local_defines,
         deps = [
             ":%s_wrong_python" % name,
             Label("//multislot:core"),

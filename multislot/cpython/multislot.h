@@ -19,6 +19,11 @@
 
 #include "multislot/cpython/internal/python_abi.h"
 
+/* So that a program can have it for several Pythons. */
+#define multislot_get MULTISLOT_PASTE(multislot_get_, MULTISLOT_PYTHON_ABI)
+#define multislot_import_attr \
+  MULTISLOT_PASTE(multislot_import_attr_, MULTISLOT_PYTHON_ABI)
+
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -12,10 +12,15 @@
 #include "multislot/internal/registry.h"
 #include "multislot/interpreter.h"
 
-// The library's answer to python_abi.h.
+// The library's answer to python_abi.h. In a program there may be the libraries
+// for the full API and for the limited one, of the same kind.
 extern "C" {
 void MULTISLOT_NEEDS_VERSION(void) {}
-void MULTISLOT_NEEDS_KIND(void) {}
+#if defined(__GNUC__)
+__attribute__((weak))
+#endif
+void MULTISLOT_NEEDS_KIND(void) {
+}
 }
 
 namespace multislot {

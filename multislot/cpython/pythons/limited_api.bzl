@@ -8,3 +8,6 @@ LIMITED_API_PYTHONS = [
     for python in sorted(PYTHONS)
     if python != "py39" and not python.endswith("t")
 ]
+
+# What extensions built for it define.
+LIMITED_API = "0x030a0000"

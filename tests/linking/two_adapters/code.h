@@ -1,0 +1,19 @@
+#ifndef TESTS_LINKING_TWO_ADAPTERS_CODE_H_
+#define TESTS_LINKING_TWO_ADAPTERS_CODE_H_
+
+#include <Python.h>
+
+/* The current interpreter's lists, borrowed: of a cache in C++ and of one in C,
+ * each in code for the full API and in code for the limited one. */
+#ifdef __cplusplus
+extern "C" {
+#endif
+PyObject* full_list(void);
+PyObject* full_list_in_c(void);
+PyObject* limited_list(void);
+PyObject* limited_list_in_c(void);
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* TESTS_LINKING_TWO_ADAPTERS_CODE_H_ */
