@@ -5,6 +5,7 @@ unwinding its stack. Each case here runs in child processes of its own, all at
 once, and each must end normally with status 0.
 """
 
+import functools
 import os
 import signal
 import sys
@@ -15,36 +16,67 @@ import traceback
 
 import caller
 
-# A thread is asleep for NAP when the main thread begins to finalise, which
-# takes at least LINGER.
-NAP = 0.3
-LINGER = 0.8
-
 THREADS = 4
+
+# From 3.14 on a daemon thread that wants to attach hangs, and does not end.
+THREADS_END = sys.version_info < (3, 14)
+
+# The process's threads, by their ids. Where there is no such folder, and where
+# threads do not end, the main thread gives them some time.
+TASKS = "/proc/self/task"
+CAN_SEE_THEM_END = THREADS_END and os.path.isdir(TASKS)
+SOME_TIME = 0.5
 
 
 class Lingers:
-    """Holds up the process's end, until the threads have woken up.
+    """Holds up the process's end, until the threads have woken up and ended.
 
-    It sleeps, or is busy and keeps the GIL. Nothing of the threads' may reach
-    it: it says so on the pipe.
+    Its own end wakes them: they read from `its_end`. Then it sleeps, or is busy
+    and so keeps the GIL, most of the time. Nothing of the threads' may reach it:
+    it says so on the pipe.
     """
 
     def __init__(self, busy, pipe):
         self.busy = busy
         self.pipe = pipe
+        self.threads = set()
+        self.its_end, self.end_begins = os.pipe()
 
-    def __del__(self, sleep=time.sleep, monotonic=time.monotonic, write=os.write):
-        if self.busy:
-            end = monotonic() + LINGER
-            while monotonic() < end:
-                pass
+    def __del__(
+        self,
+        close=os.close,
+        listdir=os.listdir,
+        monotonic=time.monotonic,
+        sleep=time.sleep,
+        write=os.write,
+        tasks=TASKS,
+        can_see_them_end=CAN_SEE_THEM_END,
+        a_moment=0.01,
+        some_time=SOME_TIME,
+    ):
+        close(self.end_begins)
+        if can_see_them_end:
+            while not self.threads.isdisjoint(listdir(tasks)):
+                if self.busy:
+                    end = monotonic() + a_moment
+                    while monotonic() < end:
+                        pass
+                else:
+                    sleep(a_moment)
         else:
-            sleep(LINGER)
+            sleep(some_time)
         write(self.pipe, b"undisturbed")
 
 
-def start(function):
+def until_the_end():
+    """What returns once the interpreter is being finalised.
+
+    It has no reference to sys.lingers, which would live longer by it.
+    """
+    return functools.partial(os.read, sys.lingers.its_end, 1)
+
+
+def start(function, they_end=True):
     def run():
         try:
             function()
@@ -53,7 +85,10 @@ def start(function):
             os._exit(1)
 
     for _ in range(THREADS):
-        threading.Thread(target=run, daemon=True).start()
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        if they_end:
+            sys.lingers.threads.add(str(thread.native_id))
 
 
 def wait_for(entered, count):
@@ -67,9 +102,9 @@ def lose_races(look_up):
     barrier = threading.Barrier(THREADS)
 
     class DiesSlowly:
-        def __del__(self, enter=entered.release, sleep=time.sleep):
+        def __del__(self, enter=entered.release, wait=until_the_end()):
             enter()
-            sleep(NAP)
+            wait()
 
     def make():
         barrier.wait()
@@ -83,9 +118,9 @@ def are_in_make(look_up):
     """The threads are in make(), all for the same cache."""
     entered = threading.Semaphore(0)
 
-    def make(sleep=time.sleep):
+    def make(wait=until_the_end()):
         entered.release()
-        sleep(NAP)
+        wait()
         return []
 
     start(lambda: look_up(0, make))
@@ -96,9 +131,9 @@ def are_in_nested_makes(look_up):
     """The threads are in a make() that is called by another make()."""
     entered = threading.Semaphore(0)
 
-    def make(sleep=time.sleep):
+    def make(wait=until_the_end()):
         entered.release()
-        sleep(NAP)
+        wait()
         return []
 
     start(lambda: look_up(0, lambda: look_up(1, make)))
@@ -134,12 +169,19 @@ def import_slowly(_):
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "slow_to_import.py"), "w") as file:
             file.write(
-                "import sys\nimport time\n"
-                "sys.entered.release()\ntime.sleep(%s)\nthing = []\n" % NAP
+                "import os\nimport sys\nimport threading\n"
+                "sys.lingers.threads.add(str(threading.get_native_id()))\n"
+                "sys.entered.release()\n"
+                "os.read(sys.lingers.its_end, 1)\n"
+                "thing = []\n"
             )
         sys.path.insert(0, folder)
         sys.entered = threading.Semaphore(0)
-        start(lambda: caller.import_attr(0, "slow_to_import", "thing"))
+        # The others wait for the first one's import, for ever.
+        start(
+            lambda: caller.import_attr(0, "slow_to_import", "thing"),
+            they_end=False,
+        )
         wait_for(sys.entered, 1)
 
 
@@ -164,7 +206,7 @@ def run_in_child(case, look_up, busy, pipe):
     """In the child, does not return to the parent's business."""
     child = os.fork()
     if child == 0:
-        signal.alarm(40)  # ends it if it hangs
+        signal.alarm(40)  # ends it if it hangs; it needs about one second
         sys.lingers = Lingers(busy, pipe)
         case(look_up)
         sys.exit(0)
@@ -185,7 +227,10 @@ def main():
     for child, pipe, name in children:
         status = os.waitpid(child, 0)[1]
         said = os.read(pipe, 100)
-        if status != 0 or said != b"undisturbed":
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
+            print("%s: hung, said %r" % (name, said))
+            failed = True
+        elif status != 0 or said != b"undisturbed":
             print("%s: ended with status %d, said %r" % (name, status, said))
             failed = True
     sys.exit(failed)

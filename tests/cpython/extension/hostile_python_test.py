@@ -184,8 +184,9 @@ assert caller.import_attr(260, "bisect", "bisect") is __import__("bisect").bisec
 """
 
 
-# The first lookups of an interpreter, by several threads at once, while whatever
-# is imported takes its time.
+# The first lookups of an interpreter, by several threads at once: none has made
+# its object before all are about to. Whatever is imported lets other threads
+# run, for however long.
 FIRST_LOOKUPS_BY_THREADS = """
 import threading
 import time
@@ -195,12 +196,13 @@ class Finder:
 sys.meta_path.insert(0, Finder())
 sys.modules.pop("atexit", None)
 barrier = threading.Barrier(4)
+all_are_in_make = threading.Barrier(4)
 found = []
 def first(i, get, make):
     barrier.wait()
     found.append(get(i, make))
 def make():
-    time.sleep(0.001)
+    all_are_in_make.wait()
     return [me]
 for i, get in enumerate((caller.get, caller.tight_get, caller.c_get)):
     found.clear()
