@@ -106,13 +106,13 @@ includes the first lookups, and what the threads wait for each other's GIL where
 GAPS = """\
 What stands in the way where a goal is not met:
 
-- Inlined in a loop a hit of `FixedSlots` costs more than one of `SingleSlot`, which compares its tag
-  with an address that is at hand: `FixedSlots` loads the tag from the interpreter, finds the slot, and
-  looks at the slot's tag a second time ([decisions.md](decisions.md) says what for). In a getter that
-  is called the difference goes under in the call.
+- Inlined in a loop a hit of `FixedSlots` costs more than one of `SingleSlot`, which has its slot at
+  hand: `FixedSlots` finds the slot, and looks at the slot's tag a second time
+  ([decisions.md](decisions.md) says what for). In a getter that is called the difference goes under in
+  the call.
 - Followed instruction by instruction (`./bazelw test //tests/hit_path/... --test_output=all`), the hit of
   a getter is 15 instructions with gcc 12 and 13 with clang 14 where 12 were wanted, the return included;
-  `SingleSlot` has 6 and 13. Two are the null check, three find the slot (with one slot there is nothing
+  `SingleSlot` has 9 and 8. Two are the null check, three find the slot (with one slot there is nothing
   to find: 12 and 11), three are the second look; gcc loads atomics before it compares them. No call, no
   push and no locked instruction is among them.
 - An overflow looks at every slot twice, once for its own tag and once for one that has retired. The
