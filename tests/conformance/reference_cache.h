@@ -11,7 +11,7 @@
 #include "c10/util/python_stub.h"
 #include "multislot/interpreter.h"
 #include "multislot/slot_policy.h"
-#include "tests/conformance/traits.h"
+#include "tests/conformance/world.h"
 
 namespace multislot {
 namespace conformance {
@@ -31,7 +31,7 @@ class ReferenceCache {
     }
     if (PyObject* handle = peek(interpreter)) return handle;
     PyObject* handle = std::forward<SlowAccessor>(slow_accessor)();
-    std::lock_guard<std::mutex> lock(mutex_);
+    std::lock_guard<std::mutex> lock(g_fork_safe_mutex);
     if (handle == nullptr || interpreter->retired()) return handle;
     return slots_.emplace(interpreter->id(), Slot{handle, interpreter})
         .first->second.handle;
@@ -39,7 +39,7 @@ class ReferenceCache {
 
   PyObject* peek(const Interpreter* interpreter) const {
     if (interpreter == nullptr || interpreter->retired()) return nullptr;
-    std::lock_guard<std::mutex> lock(mutex_);
+    std::lock_guard<std::mutex> lock(g_fork_safe_mutex);
     const auto slot = slots_.find(interpreter->id());
     return slot == slots_.end() ? nullptr : slot->second.handle;
   }
@@ -48,7 +48,7 @@ class ReferenceCache {
 
   // The suite keeps the memory of its interpreters.
   std::size_t occupancy() const {
-    std::lock_guard<std::mutex> lock(mutex_);
+    std::lock_guard<std::mutex> lock(g_fork_safe_mutex);
     std::size_t count = 0;
     for (const auto& [id, slot] : slots_) {
       if (slot.interpreter->id() == id && !slot.interpreter->retired()) ++count;
@@ -62,13 +62,7 @@ class ReferenceCache {
     const Interpreter* interpreter;
   };
 
-  mutable std::mutex mutex_;
   mutable std::map<std::uint64_t, Slot> slots_;
-};
-
-template <>
-struct Traits<ReferenceCache> : GeneralTraits<ReferenceCache> {
-  static constexpr bool kHitWritesNothing = false;  // the mutex
 };
 
 }  // namespace conformance

@@ -1,10 +1,18 @@
 #ifndef TESTS_CONFORMANCE_WORLD_H_
 #define TESTS_CONFORMANCE_WORLD_H_
 
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <condition_variable>
+#include <csignal>
 #include <cstddef>
 #include <deque>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -61,20 +69,69 @@ class Python {
   std::deque<Object> objects_;
 };
 
-// Where so many threads wait for one another, once, as briefly as can be had.
-// (absl::Barrier would do; but now and then ThreadSanitizer takes how Abseil
-// hands memory to a thread that waits for the first time for a race.)
+// For caches whose fills take a lock: free in the child of a fork, and what it
+// guards whole. A fork waits for it.
+inline std::mutex g_fork_safe_mutex;
+[[maybe_unused]] inline const int g_fork_handlers = pthread_atfork(
+    [] { g_fork_safe_mutex.lock(); }, [] { g_fork_safe_mutex.unlock(); },
+    [] { g_fork_safe_mutex.unlock(); });
+
+// Where so many threads wait for one another, once. They sleep until the last
+// one comes, and then go on at the same time as far as that can be had.
+// (absl::Barrier would do for the first; but now and then ThreadSanitizer takes
+// how Abseil hands memory to a thread that waits for the first time for a
+// race.)
 class Rendezvous {
  public:
-  explicit Rendezvous(std::size_t threads) : awaited_(threads) {}
+  explicit Rendezvous(std::size_t threads)
+      : awaited_(threads), asleep_(threads) {}
+
   void Await() {
-    awaited_.fetch_sub(1);
-    while (awaited_.load() != 0) std::this_thread::yield();
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      if (--awaited_ == 0) all_came_.notify_all();
+      all_came_.wait(lock, [this] { return awaited_ == 0; });
+    }
+    // The first to wake up waits for the last one, but not for long: there may
+    // be fewer processors than threads. Relaxed: what the threads did before is
+    // ordered by the mutex, and nothing depends on how this ends.
+    asleep_.fetch_sub(1, std::memory_order_relaxed);
+    for (int i = 0; i < 100; ++i) {
+      if (asleep_.load(std::memory_order_relaxed) == 0) return;
+      std::this_thread::yield();
+    }
   }
 
  private:
-  std::atomic<std::size_t> awaited_;
+  std::mutex mutex_;
+  std::condition_variable all_came_;
+  std::size_t awaited_;  // under the mutex
+  std::atomic<std::size_t> asleep_;
 };
+
+// For a child process that needs microseconds. If it spins it ends by SIGXCPU
+// after a second of processor time, and if it sleeps by SIGALRM, which comes
+// when a loaded machine has long let it run.
+inline void EndIfItHangs() {
+  const rlimit seconds = {1, 4};
+  setrlimit(RLIMIT_CPU, &seconds);
+  alarm(30);
+}
+
+// The status of a process that ended, in words.
+inline std::string HowItEnded(int status) {
+  if (!WIFSIGNALED(status)) {
+    return "with status " + std::to_string(WEXITSTATUS(status));
+  }
+  switch (WTERMSIG(status)) {
+    case SIGXCPU:
+      return "never: it spun";
+    case SIGALRM:
+      return "never: it slept";
+    default:
+      return "by signal " + std::to_string(WTERMSIG(status));
+  }
+}
 
 // Calls function(i) for each i below the number of threads, each on a thread of
 // its own, all at the same time as far as that can be had; returns when all

@@ -13,7 +13,7 @@
 #include "absl/base/macros.h"
 #include "c10/util/python_stub.h"
 #include "multislot/interpreter.h"
-#include "tests/conformance/traits.h"
+#include "tests/conformance/world.h"
 
 namespace multislot {
 namespace conformance {
@@ -32,6 +32,7 @@ enum class Bug {
   kNeverReclaims,        // slots of the dead stay theirs
   kNoSecondLook,         // the slot changes hands between tag and handle
   kLockNotForkSafe,      // the child waits for a thread that it does not have
+  kCountsHits,           // a hit writes
 };
 
 // Which one there is now; kNone at first.
@@ -51,7 +52,10 @@ class PlantedCache {
       return std::forward<SlowAccessor>(slow_accessor)();
     }
     PyObject* found = nullptr;
-    if (Find(interpreter, &found)) return found;
+    if (Find(interpreter, &found)) {
+      if (g_bug == Bug::kCountsHits) ++hits_;
+      return found;
+    }
     return Fill(interpreter, std::forward<SlowAccessor>(slow_accessor)());
   }
 
@@ -116,10 +120,20 @@ class PlantedCache {
 
   PyObject* Fill(const Interpreter* interpreter, PyObject* handle) const {
     if (handle == nullptr && g_bug != Bug::kNullCached) return handle;
-    static std::mutex one_for_all;
-    std::lock_guard<std::mutex> lock(
-        g_bug == Bug::kLockNotForkSafe ? one_for_all : mutex_);
-    if (g_bug == Bug::kLockNotForkSafe) Dawdle();
+    if (g_bug == Bug::kLockNotForkSafe) {
+      // Acquire and release: what is done under it.
+      while (spin_lock_.test_and_set(std::memory_order_acquire)) {
+      }
+      handle = FillUnderLock(interpreter, handle);
+      spin_lock_.clear(std::memory_order_release);
+      return handle;
+    }
+    std::lock_guard<std::mutex> lock(g_fork_safe_mutex);
+    return FillUnderLock(interpreter, handle);
+  }
+
+  PyObject* FillUnderLock(const Interpreter* interpreter,
+                          PyObject* handle) const {
     if (interpreter->retired()) return handle;
     PyObject* first = nullptr;
     if (g_bug != Bug::kDuplicateSlots && Find(interpreter, &first)) {
@@ -144,13 +158,9 @@ class PlantedCache {
     return handle;
   }
 
-  mutable std::mutex mutex_;
   mutable Slot slots_[kSlots];
-};
-
-template <>
-struct Traits<PlantedCache> : GeneralTraits<PlantedCache> {
-  static constexpr bool kHitWritesNothing = false;
+  mutable std::atomic_flag spin_lock_ = ATOMIC_FLAG_INIT;
+  mutable int hits_ = 0;
 };
 
 }  // namespace conformance
