@@ -102,6 +102,16 @@ try() { # try WHAT COMMAND...
   shift
   "$@" || { echo "newest: FAILED: $*"; bad=1; }
 }
+must_fail() { # must_fail TEXT COMMAND...
+  local text=$1 log
+  shift
+  echo "newest: $*, which has to fail"
+  if log=$("$@" 2>&1) || ! grep -qF "$text" <<<"$log"; then
+    printf '%s\n' "$log"
+    echo "newest: FAILED: it does not fail with '$text': $*"
+    bad=1
+  fi
+}
 bazel_test="bazel test --color=no --curses=no --noshow_progress --keep_going --config=quick --nocache_test_results
   --copt=-Wno-error=deprecated-declarations"  # what newer dependencies deprecate
 
@@ -234,15 +244,22 @@ if [ "${1:-}" = --measure ]; then
   exit $bad
 fi
 
-try "WORKSPACE, g++" $bazel_test $strict $workspace //tests/c10/... //tests/multislot/... \
+try "WORKSPACE, g++" $bazel_test $strict $workspace //c10/... //multislot/... //tests/c10/... //tests/multislot/... \
   //tests/linking/... //tests/cpython/... //examples/... //benchmarks/...
 python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 try "consumers, WORKSPACE" env BAZEL=bazel PYTHON="$python" tools/test_consumers.sh $strict $workspace
 
 fill_registry $bzlmod $ours
-try "bzlmod, clang" $bazel_test $strict $bzlmod $ours --config=clang //tests/c10/... \
-  //tests/multislot/... //tests/linking/... //tests/conformance:default_test \
+try "bzlmod, clang" $bazel_test $strict $bzlmod $ours --config=clang \
+  //tests/c10/... //tests/multislot/... //tests/linking/... //tests/conformance:default_test \
   //examples/c_extension/... //examples/pybind11_extension/...
+# All headers by themselves, those of libraries without sources too.
+try "headers, clang" bazel build --color=no --curses=no --noshow_progress $strict $bzlmod $ours --config=clang \
+  --process_headers_in_dependencies //c10/... //multislot:all //multislot/cpython/pythons/...
+must_fail "does not depend on a module exporting 'multislot/interpreter.h'" \
+  bazel build $strict $bzlmod $ours --config=clang //tests/linking:missing_dependency
+must_fail "size_t" bazel build $strict $bzlmod $ours --config=clang --process_headers_in_dependencies \
+  //tests/linking:incomplete_header
 if [ "$python" = 3.15 ]; then other=3.14; else other=3.15; fi
 toolchain=--extra_toolchains=//python_toolchain
 (cd examples/consumer && add_toolchain "$other" && fill_registry $bzlmod)

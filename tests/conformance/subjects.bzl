@@ -30,6 +30,7 @@ def conformance_tests():
                 ":seed_cache",
                 "//multislot",
                 "//multislot:c10",
+                "@com_google_googletest//:gtest",
                 "@com_google_googletest//:gtest_main",
             ],
         )

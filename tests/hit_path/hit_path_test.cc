@@ -22,7 +22,7 @@ PyObject* Handle() {
 }
 
 ABSL_ATTRIBUTE_NOINLINE PyObject* SlowAccess(const void* object) {
-  static int calls = 0;
+  [[maybe_unused]] static int calls = 0;
   ++calls;
   return object == nullptr ? nullptr : Handle();
 }

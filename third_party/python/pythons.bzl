@@ -32,6 +32,7 @@ cc_library(
 
 cc_library(
     name = "{name}",
+    hdrs = glob(["{name}/**/*.h"]),
     linkopts = ["-L{libdir}", "-l{library}", "-Wl,-rpath,{libdir}"],
     deps = [":{name}_headers"],
 )
