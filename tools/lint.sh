@@ -34,6 +34,16 @@ git ls-files -z '*.py' |
   xargs -0 -n 1 python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read(), sys.argv[1])'
 python3 tools/check_memory_order.py
 python3 tools/check_layers.py
+# Without visibility, exports_files() exports to everybody.
+if git ls-files '*BUILD' | xargs python3 -c '
+import re, sys
+for name in sys.argv[1:]:
+    for call in re.findall(r"^exports_files\(.*?\)$", open(name).read(), re.M | re.S):
+        if not re.search(r"visibility = \[\s*\"//(?!visibility:public)", call): print(f"{name}: {call}")
+' | grep .; then
+  echo "lint: files are exported to everybody" >&2
+  exit 1
+fi
 if git ls-files --stage | grep '^120000'; then
   echo "lint: git tracks symbolic links" >&2
   exit 1
