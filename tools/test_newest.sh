@@ -249,6 +249,9 @@ try "WORKSPACE, g++" $bazel_test $strict $workspace //c10/... //multislot/... //
 python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 try "consumers, WORKSPACE" env BAZEL=bazel PYTHON="$python" tools/test_consumers.sh $strict $workspace
 
+universal=$(bazel query $workspace --output=build '//multislot:slot_policy + //multislot:slots' | grep -c 'scope = "universal"')
+try "flags reach tools" [ "$universal" = 2 ]
+
 fill_registry $bzlmod $ours
 try "bzlmod, clang" $bazel_test $strict $bzlmod $ours --config=clang \
   //tests/c10/... //tests/multislot/... //tests/linking/... //tests/conformance:default_test \
