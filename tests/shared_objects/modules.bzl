@@ -49,7 +49,10 @@ def module(name, local_defines = []):
             linkshared = True,
             linkstatic = True,
             local_defines = local_defines,
-            deps = ["//multislot:core"],
+            deps = [
+                "//multislot:core",
+                "//multislot:internal",
+            ],
         )
         _hidden(
             name = "%s_%s" % (kind, name),
