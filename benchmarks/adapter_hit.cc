@@ -127,11 +127,12 @@ void Audit(benchmark::State& state) {
 void RegisterAll(bool alone) {
   Register(alone ? "audit/main" : "audit/main_of_8", Audit);
   for (const auto& [name, peer] : kPeers) {
-    const auto add = [name = std::string(name), peer = peer](
+    const auto add = [prefix = std::string(name) + "/", function = peer](
                          const char* place,
                          void (*run)(benchmark::State&, Peer)) {
-      Register(name + "/" + place,
-               [run, peer](benchmark::State& state) { run(state, peer); });
+      Register(prefix + place, [run, function](benchmark::State& state) {
+        run(state, function);
+      });
     };
     if (alone) {
       // With one interpreter there is always a slot.
