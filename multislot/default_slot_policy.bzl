@@ -33,6 +33,7 @@ _HEADER = """\
 #define MULTISLOT_DEFAULT_SLOT_POLICY_H_
 
 #include "{header}"
+#include "multislot/internal/kept_function.h"
 
 // The name of the choice, for the inline namespace that keeps objects built
 // with different choices apart.
@@ -51,10 +52,8 @@ namespace internal {{
 // object that includes this header asks for its own: with another choice it
 // does not link.
 void default_slot_policy_is_{name}();
-#if defined(__GNUC__)
-[[gnu::used]] static void (*const needs_default_slot_policy)() =
-    &default_slot_policy_is_{name};
-#endif
+MULTISLOT_KEPT_FUNCTION(needs_default_slot_policy,
+                        default_slot_policy_is_{name});
 
 }}  // namespace internal
 }}  // namespace multislot

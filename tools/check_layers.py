@@ -17,6 +17,7 @@ LAYERS = [
     [
         "multislot/internal/assume",
         "multislot/internal/interpreter_traits",
+        "multislot/internal/kept_function",
         "multislot/internal/py_object",
         "multislot/internal/shared",
         "multislot/internal/tag",

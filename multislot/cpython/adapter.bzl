@@ -26,7 +26,7 @@ def cpython_adapter(name, python, limited_api = None, **kwargs):
         local_defines = local_defines,
         linkstatic = True,
         deps = [
-            Label("//multislot:core"),  # from another workspace: for the path to headers
+            Label("//multislot/cpython:core_internal"),
             python,
         ],
         testonly = kwargs.get("testonly"),

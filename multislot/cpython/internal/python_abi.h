@@ -8,6 +8,8 @@
 #include <Python.h>
 #endif
 
+#include "multislot/internal/kept_function.h"
+
 #if PY_VERSION_HEX < 0x03090000
 #error "multislot needs CPython 3.9 or newer"
 #endif
@@ -85,9 +87,9 @@ void MULTISLOT_NEEDS_KIND(void);
 }
 #endif
 
-#if defined(__GNUC__) && !defined(MULTISLOT_NO_PYTHON_CHECK)
-__attribute__((used)) static void (*const multislot_needs_python[])(void) = {
-    &MULTISLOT_NEEDS_VERSION, &MULTISLOT_NEEDS_KIND};
+#if !defined(MULTISLOT_NO_PYTHON_CHECK)
+MULTISLOT_KEPT_FUNCTION(multislot_needs_version, MULTISLOT_NEEDS_VERSION);
+MULTISLOT_KEPT_FUNCTION(multislot_needs_kind, MULTISLOT_NEEDS_KIND);
 #endif
 
 #endif /* MULTISLOT_CPYTHON_INTERNAL_PYTHON_ABI_H_ */
