@@ -105,10 +105,19 @@ class BasicPyHandleCache<SingleSlot> {
   template <typename InterpreterType, typename SlowAccessor>
   PyObject* Get(const InterpreterType* interpreter,
                 SlowAccessor&& slow_accessor) const {
-    const Key key = key_.load(std::memory_order_acquire);  // (14)
-    if (ABSL_PREDICT_TRUE(key == KeyOf(interpreter))) return handle_;
-    return Access<InterpreterType, SlowAccessor>(
-        interpreter, std::forward<SlowAccessor>(slow_accessor));
+    constexpr bool is_accessor =
+        std::is_invocable_r<PyObject*, SlowAccessor>::value;
+    static_assert(is_accessor,
+                  "a slow accessor is called without arguments and returns a "
+                  "PyObject*");
+    if constexpr (is_accessor) {
+      const Key key = key_.load(std::memory_order_acquire);  // (14)
+      if (ABSL_PREDICT_TRUE(key == KeyOf(interpreter))) return handle_;
+      return Access<InterpreterType, SlowAccessor>(
+          interpreter, std::forward<SlowAccessor>(slow_accessor));
+    } else {
+      return nullptr;
+    }
   }
 
   template <typename InterpreterType, typename SlowAccessor>

@@ -3,6 +3,7 @@
 
 #include <Python.h>
 
+#include <atomic>
 #include <type_traits>
 #include <utility>
 
@@ -156,6 +157,15 @@ class HandleCache {
     } else {
       return nullptr;
     }
+  }
+
+  // For tests that want to start afresh: from here on each interpreter's object
+  // is made anew. The ones that there are live on until their interpreters end.
+  // No other call on this cache may overlap.
+  void clear_for_test() const noexcept {
+    slots_.clear_for_test();
+    // Relaxed: nothing is done with a number but to compare it.
+    number_.store(0, std::memory_order_relaxed);
   }
 
  private:

@@ -38,7 +38,8 @@ typedef struct multislot_cache {
   uintptr_t words[2 * MULTISLOT_CACHE_SLOTS + 1];
 } multislot_cache;
 
-/* An empty cache. So is one that is all zero. */
+/* An empty cache. So is one that is all zero, and one that a test has set to
+ * that, while nobody else uses it, to start afresh. */
 #define MULTISLOT_CACHE_INIT \
   {                          \
     { 0 }                    \

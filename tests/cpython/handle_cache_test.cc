@@ -95,6 +95,23 @@ TEST(HandleCacheTest, IsMadeOnceAndBorrowed) {
   EXPECT_EQ(Counted::died_elsewhere, 0);
 }
 
+TEST(HandleCacheTest, ATestCanStartAfresh) {
+  Counted::Reset();
+  {
+    Runtime runtime;
+    Cache cache;
+    PyObject* first = cache.get_or_create(Counted::Make);
+    ASSERT_NE(first, nullptr);
+    cache.clear_for_test();
+    PyObject* second = cache.get_or_create(Counted::Make);
+    EXPECT_NE(second, first);
+    EXPECT_EQ(cache.get_or_create(Counted::Make), second);
+    EXPECT_EQ(Counted::made, 2);
+    EXPECT_EQ(Counted::died, 0);
+  }
+  EXPECT_EQ(Counted::died, 2);
+}
+
 TEST(HandleCacheTest, ImportsAnAttribute) {
   Runtime runtime;
   Cache cache;
