@@ -145,6 +145,15 @@ TYPED_TEST(FixedSlotsTest, ARetiredInterpreterPublishesNothing) {
   EXPECT_EQ(slots.publish(&interpreter, HandleNumber(1)), nullptr);
 }
 
+#ifndef NDEBUG
+TYPED_TEST(FixedSlotsTest, ANullHandleIsAMistake) {
+  TypeParam slots;
+  Interpreter interpreter;
+  EXPECT_DEATH(static_cast<void>(slots.publish(&interpreter, nullptr)),
+               "a null handle");
+}
+#endif
+
 // Else this does not return.
 TYPED_TEST(FixedSlotsTest, OnlyAFillTakesTheLock) {
   TypeParam slots;

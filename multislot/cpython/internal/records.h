@@ -58,14 +58,14 @@ struct Record {
   std::atomic<Record*> next;  // in its place of the table; see there
 };
 
-constexpr std::uintptr_t kUnproven = 1;  // addresses are even
+inline constexpr std::uintptr_t kUnproven = 1;  // addresses are even
 
 // A hash table in which a record stays in its place for ever. Constant
 // initialised; places that were never used take no memory of their own.
 //
 // One for whoever shares a cache, as the register is (internal/registry.h): an
 // interpreter has one tag and one object there, whichever shared object asks.
-constexpr std::size_t kPlaces = 512;
+inline constexpr std::size_t kPlaces = 512;
 struct RecordTable {
   // (20) A record is added at the end of the chain, with release; (21) whoever
   // follows the chain acquires that, and finds it initialised. So those that
