@@ -7,11 +7,15 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 ./bazelw build --strip=never --color=no --curses=no --noshow_progress //tests/gdb:caches || exit 1
 
-output=$(gdb --batch --nx -ex "source tools/gdb/multislot.py" -ex "set print pretty off" \
+# Without auto-load: the printers that some machines have for PyObject* would come
+# in between.
+output=$(gdb --batch --nx -iex "set auto-load off" -ex "source tools/gdb/multislot.py" -ex "set print pretty off" \
   -ex "break Stop" -ex run -ex up \
   -ex "print empty" -ex "print cache" -ex "print single" -ex "print single_bare" -ex "print of_bare" \
-  -ex "print/x (long)&bare" -ex "print handle_cache" bazel-bin/tests/gdb/caches 2>&1)
+  -ex "print/x (long)&bare" -ex "print empty_handle_cache" -ex "print handle_cache" \
+  -ex "print/x (long)list" bazel-bin/tests/gdb/caches 2>&1)
 bare=$(sed -n 's/^\$6 = //p' <<<"$output")
+list=$(sed -n 's/^\$9 = //p' <<<"$output")
 bad=0
 expect() { # expect LINE
   grep -qxF "$1" <<<"$output" && return
@@ -24,6 +28,7 @@ expect '$3 = SingleSlot: 1 of 1 slots filled = {[home 2] = 0x2000}'
 expect "\$4 = SingleSlot: 1 of 1 slots filled = {[interpreter at $bare] = 0x3000}"
 expect "\$5 = FixedSlots: 1 of 2 slots filled = {[interpreter at $bare] = 0x4000}"
 expect '$7 = FixedSlots: 0 of 4 slots filled'
+expect "\$8 = FixedSlots: 1 of 4 slots filled = {[home 70] = $list}"
 if [ "$bad" -eq 0 ]; then
   echo "gdb: prints caches as it should"
 else

@@ -1,8 +1,11 @@
 // Caches for gdb to print.
 
+#include <Python.h>
+
 #include "c10/core/impl/PyInterpreter.h"
-#include "multislot/cpython/handle_cache.h"  // first, as Python.h wants it
+#include "multislot/cpython/handle_cache.h"
 #include "multislot/py_handle_cache.h"
+#include "tests/cpython/embedded.h"
 
 namespace {
 
@@ -26,6 +29,8 @@ int main() {
   const BasicPyHandleCache<multislot::SingleSlot> single_bare;
   const BasicPyHandleCache<multislot::FixedSlots<2, c10::impl::PyInterpreter>>
       of_bare;
+  const multislot::cpython::HandleCache<multislot::FixedSlots<4>>
+      empty_handle_cache;
   const multislot::cpython::HandleCache<multislot::FixedSlots<4>> handle_cache;
   for (int i : {0, 1, 69}) {
     static_cast<void>(
@@ -35,10 +40,14 @@ int main() {
       single.ptr_or(&interpreters[2], [] { return Handle(0x2000); }));
   static_cast<void>(single_bare.ptr_or(&bare, [] { return Handle(0x3000); }));
   static_cast<void>(of_bare.ptr_or(&bare, [] { return Handle(0x4000); }));
+  const multislot::cpython::Runtime runtime;
+  const PyObject* const list =
+      handle_cache.get_or_create([] { return PyList_New(0); });
   interpreters[1].retire();
 
-  const void* const all[] = {&empty,       &cache,   &single,
-                             &single_bare, &of_bare, &handle_cache};
+  const void* const all[] = {&empty,        &cache,   &single,
+                             &single_bare,  &of_bare, &empty_handle_cache,
+                             &handle_cache, &list};
   Stop(all);
   return 0;
 }

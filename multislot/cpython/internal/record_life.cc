@@ -76,6 +76,8 @@ Record* TakeRecord(PyInterpreterState* state) noexcept {
   std::atomic<Record*>& place = PlaceOf(AddressOf(state));
   Record* record = TakeUnused(place);
   if (record != nullptr) {
+    // The old one's pointers are good for the new one, as long as Interpreter
+    // has no const member and no reference (C++17, [basic.life]/8).
     record->interpreter.~Interpreter();
     new (&record->interpreter) Interpreter();
   } else {

@@ -32,6 +32,15 @@ TEST(TwoAdaptersTest, EachServesItsOwnCode) {
   EXPECT_EQ(Lists(), lists);
 }
 
+// If both had the same names, the order on the linker's line would decide whose
+// functions are called.
+TEST(TwoAdaptersTest, CCallsItsOwnAdapter) {
+  const c_functions full = full_c_functions();
+  const c_functions limited = limited_c_functions();
+  EXPECT_NE(full.get, limited.get);
+  EXPECT_NE(full.import_attr, limited.import_attr);
+}
+
 }  // namespace
 }  // namespace cpython
 }  // namespace multislot

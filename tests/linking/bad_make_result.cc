@@ -1,0 +1,10 @@
+// A make that returns something else, where the interpreter is given.
+
+#include "multislot/cpython/current_interpreter.h"
+#include "multislot/cpython/handle_cache.h"
+
+PyObject* LookUp() {
+  static const multislot::cpython::HandleCache<> cache;
+  return cache.get_or_create(multislot::cpython::CurrentInterpreter(),
+                             [] { return 42; });
+}
