@@ -36,7 +36,8 @@ std::size_t LowestZeroBit(std::uint64_t word) noexcept {
 
 // Of a page after the first: chunk i has the pages from 2^i on, as many again.
 std::size_t ChunkOf(std::size_t page) noexcept {
-  return static_cast<std::size_t>(absl::bit_width(page)) - 1;
+  // gcc warns of what would be if it were the first.
+  return static_cast<std::size_t>(absl::bit_width(page | 1)) - 1;
 }
 std::size_t PagesIn(std::size_t chunk) noexcept {
   return std::size_t{1} << chunk;
