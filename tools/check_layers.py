@@ -16,6 +16,7 @@ LAYERS = [
     ["c10/core/*"],
     [
         "multislot/internal/assume",
+        "multislot/internal/bits",
         "multislot/internal/interpreter_traits",
         "multislot/internal/kept_function",
         "multislot/internal/py_object",

@@ -6,7 +6,7 @@
 #include <new>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/numeric/bits.h"
+#include "multislot/internal/bits.h"
 #include "multislot/internal/fork_mutex.h"
 #include "multislot/internal/tag.h"
 
@@ -30,14 +30,10 @@ constexpr std::uint64_t Bit(std::size_t number) {
   return std::uint64_t{1} << (number % kBitsOfAWord);
 }
 
-std::size_t LowestZeroBit(std::uint64_t word) noexcept {
-  return static_cast<std::size_t>(absl::countr_one(word));
-}
-
 // Of a page after the first: chunk i has the pages from 2^i on, as many again.
 std::size_t ChunkOf(std::size_t page) noexcept {
   // gcc warns of what would be if it were the first.
-  return static_cast<std::size_t>(absl::bit_width(page | 1)) - 1;
+  return BitWidth(page | 1) - 1;
 }
 std::size_t PagesIn(std::size_t chunk) noexcept {
   return std::size_t{1} << chunk;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "multislot/internal/bits.h"
 #include "multislot/internal/registry.h"
 #include "multislot/internal/tag.h"
 
@@ -180,6 +181,20 @@ TEST_F(HomeIndexTest, ThreadsRegisterAndRetire) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
+}
+
+TEST(BitsTest, EachPosition) {
+  EXPECT_EQ(internal::BitWidth(0), 0u);
+  for (std::size_t i = 0; i < 8 * sizeof(std::size_t); ++i) {
+    EXPECT_EQ(internal::BitWidth(std::size_t{1} << i), i + 1);
+    EXPECT_EQ(internal::BitWidth((std::size_t{2} << i) - 1), i + 1);
+  }
+  for (std::size_t i = 0; i < 64; ++i) {
+    const std::uint64_t bit = std::uint64_t{1} << i;
+    EXPECT_EQ(internal::LowestZeroBit(bit - 1), i);
+    EXPECT_EQ(internal::LowestZeroBit(~bit), i);
+  }
+  EXPECT_EQ(internal::LowestZeroBit(~std::uint64_t{0}), 64u);
 }
 
 using RegistryTest = HomeIndexTest;
