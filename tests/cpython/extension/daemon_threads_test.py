@@ -164,7 +164,24 @@ def keep_looking_up(look_up):
     wait_for(entered, THREADS)
 
 
-def import_slowly(_):
+def are_in_register(look_up):
+    """The threads are in an audit hook that AskIfSeveral::Register() calls."""
+    entered = threading.Semaphore(0)
+
+    def hook(event, _, enter=entered.release, wait=until_the_end()):
+        if event == "multislot.are_you_there":
+            enter()
+            wait()
+
+    # A thread that comes while another makes the interpreter's record does not
+    # get as far as the hook.
+    caller.get(0, list)
+    sys.addaudithook(hook)
+    start(lambda: look_up(0, list))
+    wait_for(entered, THREADS)
+
+
+def import_slowly(look_up):
     """The threads import a module, which takes its time."""
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "slow_to_import.py"), "w") as file:
@@ -179,13 +196,19 @@ def import_slowly(_):
         sys.entered = threading.Semaphore(0)
         # The others wait for the first one's import, for ever.
         start(
-            lambda: caller.import_attr(0, "slow_to_import", "thing"),
+            lambda: look_up(0, "slow_to_import", "thing"),
             they_end=False,
         )
         wait_for(sys.entered, 1)
 
 
-LOOK_UPS = [caller.get, caller.tight_get, caller.c_get, caller.get_with_an_error]
+LOOK_UPS = [
+    caller.get,
+    caller.tight_get,
+    caller.c_get,
+    caller.get_if_several,
+    caller.get_with_an_error,
+]
 
 # (what the threads do, how they look up, whether main is busy as it finalises)
 CASES = [
@@ -199,7 +222,12 @@ CASES += [
     for case in (lose_races, are_in_make)
     for look_up in (caller.get, caller.get_with_an_error)
 ]
-CASES += [(import_slowly, caller.import_attr, False)]
+CASES += [
+    (import_slowly, look_up, False)
+    for look_up in (caller.import_attr, caller.c_import_attr)
+]
+if not caller.is_limited_api():
+    CASES += [(are_in_register, caller.get_if_several, busy) for busy in (False, True)]
 
 
 def run_in_child(case, look_up, busy, pipe):
