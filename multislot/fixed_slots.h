@@ -19,6 +19,19 @@ namespace multislot {
 // gives up evaluating the constant initialiser.
 inline constexpr std::size_t kMaxFixedSlots = 65536;
 
+namespace internal {
+
+// Apart from FixedSlots, so that a wrong capacity is one error: a class whose
+// own static_assert fails has no members after that for clang.
+template <std::size_t Capacity>
+struct CheckCapacity {
+  static constexpr bool value = true;
+  static_assert(Capacity >= 1 && Capacity <= kMaxFixedSlots,
+                "FixedSlots has 1 to 65536 slots");
+};
+
+}  // namespace internal
+
 // Slot policy: an array of Capacity slots. An interpreter has at most one of
 // them; which one is found by linear probing from its home slot. A retired
 // interpreter's slot is reclaimed by the next fill that needs it.
@@ -36,8 +49,7 @@ inline constexpr std::size_t kMaxFixedSlots = 65536;
 template <std::size_t Capacity, typename InterpreterType = Interpreter>
 class FixedSlots {
  public:
-  static_assert(Capacity >= 1 && Capacity <= kMaxFixedSlots,
-                "FixedSlots has 1 to 65536 slots");
+  static_assert(internal::CheckCapacity<Capacity>::value, "");
 
   using interpreter_type = InterpreterType;
 
@@ -159,7 +171,8 @@ class FixedSlots {
   static_assert(sizeof(Slot) == std::size_t{1} << internal::kHomeShift,
                 "a slot is a tag and a handle, as large as home offsets say");
 
-  mutable Slot slots_[Capacity];
+  // Never empty, so that FixedSlots<0> is no second error.
+  mutable Slot slots_[Capacity >= 1 ? Capacity : 1];
 };
 
 }  // namespace multislot

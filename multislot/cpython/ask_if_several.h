@@ -25,8 +25,9 @@ inline namespace MULTISLOT_PYTHON_ABI {
 //   int Exec(PyObject*) {  // the module's Py_mod_exec
 //     AskIfSeveral::Register();
 //     // ImportAttr gives a new reference, get_or_create() a borrowed one.
-//     g_decimal.get_or_create(ImportAttr("decimal", "Decimal"));
-//     return PyErr_Occurred() ? -1 : 0;
+//     PyObject* decimal =
+//         g_decimal.get_or_create(ImportAttr("decimal", "Decimal"));
+//     return decimal == nullptr ? -1 : 0;  // the Python error is set
 //   }
 //
 // An audit hook hears of other interpreters: CPython announces most of them,

@@ -11,7 +11,8 @@ namespace cpython {
 inline namespace MULTISLOT_PYTHON_ABI {
 
 //   // ImportAttr gives a new reference, get_or_create() a borrowed one.
-//   cache.get_or_create(ImportAttr("decimal", "Decimal"));
+//   PyObject* decimal = cache.get_or_create(ImportAttr("decimal", "Decimal"));
+//   if (decimal == nullptr) return nullptr;  // the Python error is set
 //
 // For HandleCache::get_or_create(): imports the module and gets its attribute,
 // a new reference. Both names are C strings that outlive the call. If either

@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "c10/core/impl/PyInterpreter.h"
@@ -77,6 +78,55 @@ static_assert(HasTheLayoutPromised<1>() && HasTheLayoutPromised<2>() &&
                   HasTheLayoutPromised<kMaxFixedSlots>(),
               "");
 static_assert(sizeof(void*) != 8 || sizeof(FixedSlots<8>) == 128, "");
+
+// Whether the policy, and a cache with it, take that kind of interpreter.
+template <typename Policy, typename InterpreterType>
+using FindResult = decltype(std::declval<const Policy&>().find(
+    std::declval<InterpreterType*>()));
+template <typename Policy, typename InterpreterType>
+using FindFastResult = decltype(std::declval<const Policy&>().find_fast(
+    std::declval<InterpreterType*>()));
+template <typename Policy, typename InterpreterType>
+using PublishResult = decltype(std::declval<const Policy&>().publish(
+    std::declval<InterpreterType*>(), std::declval<PyObject*>()));
+template <typename Policy, typename InterpreterType>
+using PtrOrResult =
+    decltype(std::declval<const BasicPyHandleCache<Policy>&>().ptr_or(
+        std::declval<InterpreterType*>(), std::declval<PyObject* (*)()>()));
+template <typename Policy, typename InterpreterType>
+using PeekResult =
+    decltype(std::declval<const BasicPyHandleCache<Policy>&>().peek(
+        std::declval<InterpreterType*>()));
+
+template <template <typename, typename> class Result, typename Policy,
+          typename InterpreterType, typename = void>
+inline constexpr bool kTakes = false;
+template <template <typename, typename> class Result, typename Policy,
+          typename InterpreterType>
+inline constexpr bool kTakes<Result, Policy, InterpreterType,
+                             std::void_t<Result<Policy, InterpreterType>>> =
+    true;
+
+// Each takes its own kind only. The other kind would be known by its address,
+// which the next interpreter may have.
+template <template <typename, typename> class Result>
+constexpr bool TakesItsOwnKindOnly() {
+  using Bare = c10::impl::PyInterpreter;
+  static_assert(kTakes<Result, FixedSlots<8, Bare>, Bare>, "");
+  static_assert(!kTakes<Result, FixedSlots<8, Bare>, Interpreter>, "");
+  static_assert(kTakes<Result, FixedSlots<8>, Interpreter>, "");
+  static_assert(!kTakes<Result, FixedSlots<8>, Bare>, "");
+  return true;
+}
+static_assert(TakesItsOwnKindOnly<FindResult>() &&
+                  TakesItsOwnKindOnly<FindFastResult>() &&
+                  TakesItsOwnKindOnly<PublishResult>() &&
+                  TakesItsOwnKindOnly<PtrOrResult>() &&
+                  TakesItsOwnKindOnly<PeekResult>(),
+              "");
+static_assert(
+    !std::is_convertible<Interpreter*, const c10::impl::PyInterpreter*>::value,
+    "");
 
 PyObject* HandleNumber(std::size_t number) {
   static char objects[4096];

@@ -7,6 +7,7 @@
 
 #include <atomic>
 
+#include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/import_attr.h"
 #include "multislot/cpython/multislot.h"
@@ -16,10 +17,14 @@ namespace {
 
 using Cache = multislot::cpython::HandleCache<multislot::FixedSlots<8>>;
 using TightCache = multislot::cpython::HandleCache<multislot::FixedSlots<1>>;
+using multislot::cpython::AskIfSeveral;
+using IfSeveralCache =
+    multislot::cpython::HandleCache<multislot::FixedSlots<8>, AskIfSeveral>;
 
 constexpr Py_ssize_t kCaches = 300;
 Cache g_caches[kCaches];
 TightCache g_tight_caches[kCaches];
+IfSeveralCache g_if_several_caches[kCaches];
 multislot_cache g_c_caches[kCaches];
 
 PyObject* Call(void* make) {
@@ -70,6 +75,15 @@ PyObject* CGet(PyObject*, PyObject* args) {
   });
 }
 
+// Registers each time.
+PyObject* GetIfSeveral(PyObject*, PyObject* args) {
+  return WithArguments(args, [](Py_ssize_t number, PyObject* make) {
+    AskIfSeveral::Register();
+    return g_if_several_caches[number].get_or_create(
+        [make] { return Call(make); });
+  });
+}
+
 // get() while a KeyError is pending.
 PyObject* GetWithAnError(PyObject*, PyObject* args) {
   return WithArguments(args, [](Py_ssize_t number, PyObject* make) {
@@ -86,8 +100,9 @@ PyObject* GetWithAnError(PyObject*, PyObject* args) {
   });
 }
 
-// Looks up in the cache of that number: import_attr(number, module, attribute).
-PyObject* ImportAttr(PyObject*, PyObject* args) {
+// Looks up with the arguments (number, module, attribute) of a Python function.
+template <typename LookUp>
+PyObject* WithNames(PyObject* args, LookUp look_up) {
   Py_ssize_t number;
   const char* module;
   const char* attribute;
@@ -98,8 +113,33 @@ PyObject* ImportAttr(PyObject*, PyObject* args) {
     PyErr_SetString(PyExc_IndexError, "no such cache");
     return nullptr;
   }
-  return New(g_caches[number].get_or_create(
-      multislot::cpython::ImportAttr(module, attribute)));
+  return New(look_up(number, module, attribute));
+}
+
+PyObject* ImportAttr(PyObject*, PyObject* args) {
+  return WithNames(
+      args, [](Py_ssize_t number, const char* module, const char* attribute) {
+        return g_caches[number].get_or_create(
+            multislot::cpython::ImportAttr(module, attribute));
+      });
+}
+
+struct Names {
+  const char* module;
+  const char* attribute;
+};
+
+PyObject* ImportNames(void* arg) {
+  const Names* names = static_cast<const Names*>(arg);
+  return multislot_import_attr(names->module, names->attribute);
+}
+
+PyObject* CImportAttr(PyObject*, PyObject* args) {
+  return WithNames(
+      args, [](Py_ssize_t number, const char* module, const char* attribute) {
+        Names names = {module, attribute};
+        return multislot_get(&g_c_caches[number], ImportNames, &names);
+      });
 }
 
 // So many lost races, each in a fresh cache with one slot:
@@ -130,6 +170,26 @@ PyObject* InterpreterId(PyObject*, PyObject*) {
       PyInterpreterState_GetID(PyInterpreterState_Get()));
 }
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNDER_ADDRESS_SANITIZER
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define UNDER_ADDRESS_SANITIZER
+#endif
+
+// Whether threads can be made to end in AskIfSeveral::Register(). Under the
+// limited API it does nothing. AddressSanitizer does not notice that
+// pthread_exit() unwinds the stack, and takes its own next write to the frame
+// of a function that is gone for an error.
+PyObject* CanEndInRegister(PyObject*, PyObject*) {
+#if defined(Py_LIMITED_API) || defined(UNDER_ADDRESS_SANITIZER)
+  return New(Py_False);
+#else
+  return New(Py_True);
+#endif
+}
+
 std::atomic<long> g_wrong{0};
 
 // Counts what was wrong, in whichever interpreter: late in an interpreter's end
@@ -146,8 +206,11 @@ PyMethodDef g_methods[] = {
     {"get", Get, METH_VARARGS, nullptr},
     {"tight_get", TightGet, METH_VARARGS, nullptr},
     {"c_get", CGet, METH_VARARGS, nullptr},
+    {"get_if_several", GetIfSeveral, METH_VARARGS, nullptr},
     {"get_with_an_error", GetWithAnError, METH_VARARGS, nullptr},
     {"import_attr", ImportAttr, METH_VARARGS, nullptr},
+    {"c_import_attr", CImportAttr, METH_VARARGS, nullptr},
+    {"can_end_in_register", CanEndInRegister, METH_NOARGS, nullptr},
     {"lose_races", LoseRaces, METH_VARARGS, nullptr},
     {"wrong", Wrong, METH_NOARGS, nullptr},
     {"wrong_so_far", WrongSoFar, METH_NOARGS, nullptr},

@@ -15,9 +15,8 @@ import interpreters
 
 FILE, THREAD_LOCAL_FILE = sys.argv[1:3]
 
-# More than Py_AtExit has places, and than fit into static TLS. Files that are
-# large because of a sanitizer are not copied quite as often.
-COPIES = 200 if os.path.getsize(FILE) < 1 << 20 else 60
+# More than Py_AtExit has places, and than fit into static TLS.
+COPIES = 200
 
 
 def load(path):

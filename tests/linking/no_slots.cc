@@ -1,0 +1,10 @@
+// A cache without any slot.
+
+#include "multislot/basic_py_handle_cache.h"
+#include "multislot/fixed_slots.h"
+#include "multislot/interpreter.h"
+
+PyObject* LookUp(multislot::Interpreter* interpreter) {
+  static const multislot::BasicPyHandleCache<multislot::FixedSlots<0>> cache;
+  return cache.ptr_or(interpreter, [] { return nullptr; });
+}
