@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "absl/base/macros.h"
 #include "multislot/internal/interpreter_traits.h"
 #include "multislot/internal/py_object.h"
@@ -60,12 +61,14 @@ class FixedSlots {
   static constexpr std::size_t capacity() noexcept { return Capacity; }
 
   // See slot_policy.h.
-  PyObject* find_fast(const interpreter_type* interpreter) const noexcept {
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE PyObject* find_fast(
+      const interpreter_type* interpreter) const noexcept {
     const Tag tag = Traits::TagOf(interpreter);
     return Home(tag)->Read(tag);
   }
 
-  PyObject* find(const interpreter_type* interpreter) const noexcept {
+  [[nodiscard]] PyObject* find(
+      const interpreter_type* interpreter) const noexcept {
     const Tag tag = Traits::TagOf(interpreter);
     std::size_t index = HomeIndex(tag);
     for (std::size_t probes = 0; probes < Capacity; ++probes) {

@@ -4,9 +4,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "multislot/internal/interpreter_traits.h"
 #include "multislot/internal/registry.h"
+#include "multislot/internal/table.h"
+#include "multislot/internal/table_fill.h"
 #include "multislot/internal/tag.h"
 
 namespace multislot {
@@ -34,19 +37,22 @@ class Interpreter {
  public:
   // Registers. With 1,048,576 alive (4,096 where pointers have 32 bits), or
   // without memory, it is born retired: slow, but right. Constant time.
-  Interpreter() noexcept
-      : Interpreter(internal::RegisterTag(internal::g_register)) {}
+  Interpreter() noexcept {
+    const internal::Tag tag =
+        internal::RegisterTag(internal::g_register, &tables_);
+    tag_.store(tag, std::memory_order_relaxed);
+    if (tag != internal::kRetiredTag) id_ = tag;
+  }
   ~Interpreter() { retire(); }
 
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;
 
-  // From here on no lookup hits or fills for this interpreter; its slots and
-  // its home index go to others. A second call does nothing. Constant time.
+  // From here on no lookup hits or fills for this interpreter; its slots, its
+  // table and its home index go to others. A second call does nothing. Constant
+  // time, and time for each handle that a SideTable holds for it.
   void retire() noexcept {
-    internal::RetireTag(
-        internal::g_register,
-        tag_.exchange(internal::kRetiredTag, std::memory_order_relaxed));
+    internal::FreeTables(internal::g_register, RetireAndTakeTables());
   }
   [[nodiscard]] bool retired() const noexcept {
     return tag_.load(std::memory_order_relaxed) == internal::kRetiredTag;
@@ -59,16 +65,29 @@ class Interpreter {
     return internal::HomeIndexOf(static_cast<internal::Tag>(id_));
   }
 
+  // Whether the interpreter with this id has not retired yet; any number may be
+  // asked about. For slot policies that reclaim slots: what they do with one,
+  // they do under a lock of their own and ask again.
+  [[nodiscard]] static bool is_live(std::uint64_t id) noexcept {
+    return id <= std::numeric_limits<internal::Tag>::max() &&
+           internal::IsLive(static_cast<internal::Tag>(id));
+  }
+
  private:
   friend struct internal::InterpreterTraits<Interpreter>;
 
-  explicit Interpreter(internal::Tag tag) noexcept
-      : tag_(tag), id_(tag == internal::kRetiredTag ? 0 : tag) {}
+  internal::Table* RetireAndTakeTables() noexcept {
+    return internal::RetireTag(
+        internal::g_register,
+        tag_.exchange(internal::kRetiredTag, std::memory_order_relaxed));
+  }
 
+  // See internal/table.h. A fill changes it.
+  mutable std::atomic<internal::Table*> tables_{&internal::g_empty_table};
   // The tag, or kRetiredTag. Relaxed everywhere: the tag publishes nothing, and
   // what it matches is published by the slot.
-  std::atomic<internal::Tag> tag_;
-  std::uint64_t id_;  // never changes
+  std::atomic<internal::Tag> tag_{internal::kRetiredTag};
+  std::uint64_t id_ = 0;  // never changes
 };
 
 namespace internal {
@@ -77,6 +96,14 @@ template <>
 struct InterpreterTraits<Interpreter> {
   static Tag TagOf(const Interpreter* interpreter) noexcept {
     return interpreter->tag_.load(std::memory_order_relaxed);
+  }
+  static std::atomic<Table*>& TablesOf(
+      const Interpreter* interpreter) noexcept {
+    return interpreter->tables_;
+  }
+  // For who has something to do with the tables before FreeTables().
+  static Table* RetireAndTakeTables(Interpreter* interpreter) noexcept {
+    return interpreter->RetireAndTakeTables();
   }
   template <std::size_t Capacity>
   static std::size_t HomeOffsetOf(Tag tag) noexcept {

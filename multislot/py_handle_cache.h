@@ -5,6 +5,7 @@
 #include "multislot/basic_py_handle_cache.h"
 #include "multislot/default_slot_policy.h"  // IWYU pragma: export
 #include "multislot/fixed_slots.h"          // IWYU pragma: export
+#include "multislot/side_table.h"           // IWYU pragma: export
 #include "multislot/single_slot.h"          // IWYU pragma: export
 
 namespace multislot {

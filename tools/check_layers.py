@@ -23,10 +23,11 @@ LAYERS = [
         "multislot/internal/shared",
         "multislot/internal/tag",
     ],
-    ["multislot/internal/fork_mutex", "multislot/internal/slot"],
+    ["multislot/internal/fork_mutex", "multislot/internal/slot", "multislot/internal/table"],
     ["multislot/internal/registry"],
+    ["multislot/internal/table_fill"],
     ["multislot/interpreter", "multislot/slot_policy"],
-    ["multislot/fixed_slots", "multislot/basic_py_handle_cache"],
+    ["multislot/fixed_slots", "multislot/side_table", "multislot/basic_py_handle_cache"],
     ["multislot/bare_interpreter", "multislot/single_slot"],  # know c10
     ["multislot/default_slot_policy"],
     ["multislot/py_handle_cache"],
@@ -34,8 +35,8 @@ LAYERS = [
     ["multislot/cpython/internal/python_abi"],
     ["multislot/cpython/internal/keep_error"],
     ["multislot/cpython/internal/records"],  # who is current
-    ["multislot/cpython/internal/record_life"],
     ["multislot/cpython/internal/owned"],
+    ["multislot/cpython/internal/record_life"],
     ["multislot/cpython/current_interpreter"],
     [
         "multislot/cpython/ask_if_several",

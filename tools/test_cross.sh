@@ -51,7 +51,7 @@ cross() { # cross ARCHITECTURE TRIPLE MACHINE
   # A program in qemu-user cannot start another one for the same machine, as
   # "threadsafe" death tests do; these two have no other way.
   local subject suite=()
-  for subject in default single fixed_1 fixed_3_bare fixed_64 fixed_64_bare; do
+  for subject in default single fixed_1 fixed_3_bare fixed_64 fixed_64_bare side_table; do
     suite+=("//tests/conformance:${subject}_test")
   done
   bazel_test --platform_suffix="$architecture" \
@@ -94,6 +94,7 @@ old() { # old NAME STAMP COMMAND...
   chmod +x "$cache/$name/$name"
   bazel_test --platform_suffix="$name" --repo_env=CC="$cache/$name/$name" \
     //c10 //multislot //tests/c10/... //tests/multislot/... //tests/conformance:default_test \
+    //tests/conformance:side_table_test \
     //tests/portability:cxx17_test //tests/portability:cxx17_no_exceptions_test
   readelf --string-dump=.comment "$cache/link-bin/tests/portability/cxx17_test" |
     grep -F "$stamp" || fail "$name: not built by it"

@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "multislot/internal/bits.h"
 #include "multislot/internal/fork_mutex.h"
+#include "multislot/internal/table.h"
 #include "multislot/internal/tag.h"
 
 #if !defined(_WIN32)
@@ -59,13 +60,15 @@ std::size_t PageWithRoom(const Register& shared) noexcept
   return kPages;
 }
 
-Tag TakeFrom(Register& shared, Page& page, std::size_t page_number) noexcept
+Tag TakeFrom(Register& shared, Page& page, std::size_t page_number,
+             std::atomic<Table*>* tables) noexcept
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared.mutex) {
   const std::size_t entry = LowestZeroBit(page.taken);
   const Tag tag =
       MakeTag(page_number * kBitsOfAWord + entry, ++page.generation[entry]);
   // Relaxed: see IsLive().
   page.live[entry].store(tag, std::memory_order_relaxed);
+  page.tables[entry] = tables;
   page.taken |= Bit(entry);
   if (page.taken == kAllBits) {
     const std::size_t word = page_number / kBitsOfAWord;
@@ -116,7 +119,7 @@ const Page* FindPage(const Register& shared, std::size_t home_index) noexcept {
   return PageNumber(const_cast<Register&>(shared), home_index / kBitsOfAWord);
 }
 
-Tag RegisterTag(Register& shared) noexcept {
+Tag RegisterTag(Register& shared, std::atomic<Table*>* tables) noexcept {
   Spare spare;
   for (;;) {
     std::size_t number;
@@ -132,22 +135,31 @@ Tag RegisterTag(Register& shared) noexcept {
         spare.pages = nullptr;
         page = PageNumber(shared, number);
       }
-      if (page != nullptr) return TakeFrom(shared, *page, number);
+      if (page != nullptr) return TakeFrom(shared, *page, number, tables);
     }
     if (!spare.Allocate(ChunkOf(number))) return kRetiredTag;
   }
 }
 
-void RetireTag(Register& shared, Tag tag) noexcept {
-  if (tag == kRetiredTag) return;
+Table* RetireTag(Register& shared, Tag tag) noexcept {
+  if (tag == kRetiredTag) return nullptr;
   RegistryLock lock(shared);
   const std::size_t index = HomeIndexOf(tag);
   const std::size_t number = index / kBitsOfAWord;
+  const std::size_t entry = index % kBitsOfAWord;
   Page* page = PageNumber(shared, number);
   // Relaxed: see IsLive().
-  page->live[index % kBitsOfAWord].store(0, std::memory_order_relaxed);
+  page->live[entry].store(0, std::memory_order_relaxed);
   shared.retirements.fetch_add(1, std::memory_order_release);  // (5)
-  GiveBack(shared, *page, number, index % kBitsOfAWord);
+  Table* table = nullptr;
+  if (std::atomic<Table*>* tables = page->tables[entry]) {
+    // Relaxed: written under the lock.
+    table = tables->load(std::memory_order_relaxed);
+    tables->store(&g_empty_table, std::memory_order_relaxed);  // (28)
+    page->tables[entry] = nullptr;
+  }
+  GiveBack(shared, *page, number, entry);
+  return table == nullptr || table->size == 0 ? nullptr : table;
 }
 
 }  // namespace internal

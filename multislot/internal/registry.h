@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "multislot/internal/fork_mutex.h"
 #include "multislot/internal/shared.h"
+#include "multislot/internal/table.h"
 #include "multislot/internal/tag.h"
 
 namespace multislot {
@@ -31,7 +32,7 @@ namespace internal {
 //
 // Everything here may be called from any thread, at any time: before main, from
 // static destructors, from handlers of pthread_atfork, in the child of a fork.
-inline namespace register_3 {
+inline namespace register_4 {
 
 inline constexpr std::size_t kBitsOfAWord = 64;
 
@@ -41,6 +42,9 @@ struct Page {
   std::atomic<Tag> live[kBitsOfAWord];
   // Of the last one that did; from 1. Under the mutex, as what follows.
   Tag generation[kBitsOfAWord];
+  // Where the interpreter that lives there points to its table; null if none
+  // does, or if it has no table.
+  std::atomic<Table*>* tables[kBitsOfAWord];
   // A bit for each index that is in use, or will not be any more.
   std::uint64_t taken;
 };
@@ -72,11 +76,17 @@ struct Register {
   // those words of which all bits are set.
   std::uint64_t full_pages[kWordsOfPages] ABSL_GUARDED_BY(mutex);
   std::uint64_t full_words[kWordsOfWords] ABSL_GUARDED_BY(mutex);
+
+  // The last index that a cache with the policy SideTable was given; no other
+  // cache gets it.
+  std::size_t last_index ABSL_GUARDED_BY(mutex);
+  // The tables that no interpreter has: at i, those of 2^i handles.
+  Table* free_tables[kIndexBits + 1] ABSL_GUARDED_BY(mutex);
 };
 
 MULTISLOT_SHARED inline Register g_register = {};
 
-}  // namespace register_3
+}  // namespace register_4
 
 // Held while a slot is filled and while a tag is registered or retired: one
 // lock for the process, never held while memory is allocated or code of others
@@ -97,12 +107,15 @@ class ABSL_SCOPED_LOCKABLE RegistryLock {
 // it: see MULTISLOT_SHARED.
 
 // A tag that is live until RetireTag(); kRetiredTag if there is none left to
-// give or no memory. Constant time.
-Tag RegisterTag(Register& shared) noexcept;
+// give or no memory. `tables` is where its interpreter points to its table, if
+// it has one. Constant time.
+Tag RegisterTag(Register& shared,
+                std::atomic<Table*>* tables = nullptr) noexcept;
 
-// Its home index goes to another registration. Takes kRetiredTag too, and does
-// nothing. Constant time.
-void RetireTag(Register& shared, Tag tag) noexcept;
+// Its home index goes to another registration. Returns the tables that its
+// interpreter had, for FreeTables(). Takes kRetiredTag too, and does nothing.
+// Constant time.
+Table* RetireTag(Register& shared, Tag tag) noexcept;
 
 // The page with a home index beyond the first page; null where the register
 // does not reach.

@@ -13,6 +13,7 @@ SUBJECTS = {
     "fixed_64_bare": "BasicPyHandleCache<FixedSlots<64,c10::impl::PyInterpreter>>",
     "fixed_8": "BasicPyHandleCache<FixedSlots<8>>",
     "reference": "ReferenceCache",
+    "side_table": "BasicPyHandleCache<SideTable>",
     "single": "BasicPyHandleCache<SingleSlot>",
 }
 

@@ -107,8 +107,8 @@ void StartsAfresh() {
                   Handle());
       }
     }
-    const int slots = static_cast<int>(Cache::capacity());
-    EXPECT_EQ(calls, slots >= 3 ? 3 : 6 - slots);
+    constexpr std::size_t kSlots = Cache::capacity();
+    EXPECT_EQ(calls, kSlots >= 3 ? 3 : 6 - static_cast<int>(kSlots));
     cache.clear_for_test();
     EXPECT_EQ(cache.occupancy(), 0u);
     EXPECT_EQ(cache.peek(&interpreters[0]), nullptr);
@@ -120,6 +120,7 @@ TEST(PyHandleCacheTest, ATestCanStartAfresh) {
   StartsAfresh<BasicPyHandleCache<FixedSlots<1>>>();
   StartsAfresh<BasicPyHandleCache<FixedSlots<2>>>();
   StartsAfresh<BasicPyHandleCache<FixedSlots<8>>>();
+  StartsAfresh<BasicPyHandleCache<SideTable>>();
 }
 
 // The inline namespace that the build's choice of policy lives in.
@@ -128,10 +129,15 @@ TEST(PyHandleCacheTest, TheDefaultIsNamedAfterItsPolicy) {
 #define MULTISLOT_TEST_STRING(name) MULTISLOT_TEST_STRING_(name)
   const std::string name =
       MULTISLOT_TEST_STRING(MULTISLOT_DEFAULT_SLOT_POLICY_NAME);
+  const bool is_one_for_both =
+      std::is_same<DefaultSlotPolicy, DefaultHandleCachePolicy>::value;
   const std::string expected =
-      std::is_same<DefaultSlotPolicy, SingleSlot>::value
-          ? "single"
-          : "fixed_" + std::to_string(PyHandleCache::capacity());
+      std::is_same<DefaultSlotPolicy, SingleSlot>::value ? "single"
+      : std::is_same<DefaultSlotPolicy, SideTable>::value
+          ? "side_table"
+          : (is_one_for_both ? "fixed_" : "default_") +
+                std::to_string(PyHandleCache::capacity());
+  EXPECT_EQ(is_one_for_both, name.compare(0, 8, "default_") != 0);
   EXPECT_EQ(name, expected);
 }
 

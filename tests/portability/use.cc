@@ -31,6 +31,7 @@ int main() {
   return Works<multislot::PyHandleCache>() &&
                  Works<multislot::BasicPyHandleCache<
                      multislot::FixedSlots<3>>>() &&
+                 Works<multislot::BasicPyHandleCache<multislot::SideTable>>() &&
                  Works<multislot::BasicPyHandleCache<multislot::SingleSlot>>()
              ? 0
              : 1;

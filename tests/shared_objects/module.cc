@@ -4,6 +4,7 @@
 #include "multislot/fixed_slots.h"
 #include "multislot/internal/registry.h"
 #include "multislot/interpreter.h"
+#include "multislot/side_table.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -34,14 +35,26 @@ struct EXPORTED Operator {
     static const Cache cache;
     return cache;
   }
+  using Table = multislot::BasicPyHandleCache<multislot::SideTable>;
+  static const Table& table() {
+    static const Table table;
+    return table;
+  }
 };
 
 namespace {
 
+template <typename Cache>
+void* LookUpIn(const Cache& cache, void* interpreter, void* handle) {
+  return cache.ptr_or(static_cast<multislot::Interpreter*>(interpreter),
+                      [handle] { return static_cast<PyObject*>(handle); });
+}
+
+// Null if the caches differ.
 void* LookUp(void* interpreter, void* handle) {
-  return Operator::cache().ptr_or(
-      static_cast<multislot::Interpreter*>(interpreter),
-      [handle] { return static_cast<PyObject*>(handle); });
+  void* found = LookUpIn(Operator::cache(), interpreter, handle);
+  return LookUpIn(Operator::table(), interpreter, handle) == found ? found
+                                                                   : nullptr;
 }
 const void* AddressOfCache() { return &Operator::cache(); }
 

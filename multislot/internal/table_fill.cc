@@ -1,0 +1,238 @@
+#include "multislot/internal/table_fill.h"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include "absl/base/thread_annotations.h"
+#include "multislot/internal/bits.h"
+#include "multislot/internal/registry.h"
+#include "multislot/internal/table.h"
+#include "multislot/internal/tag.h"
+
+#if !defined(_WIN32)
+#include <sys/mman.h>
+#endif
+
+namespace multislot {
+namespace internal {
+namespace {
+
+// The sizes of tables, as powers of two. Small ones are four times the one
+// before. Where address space is plenty and mapped pages take memory only once
+// they are used, the next one has room for more caches than most processes
+// have: it need not be copied, and takes no more memory than its handles do.
+#if defined(MAP_NORESERVE)
+constexpr bool kPagesOnDemand = sizeof(void*) >= 8;
+#else
+constexpr bool kPagesOnDemand = false;
+#endif
+constexpr int kSizes[] = {5, 7, 9, 20, 24, kIndexBits};
+constexpr int kGrowth = 2;
+
+// Of the smallest table that has the index.
+int BitsFor(std::size_t index) noexcept {
+  const int bits = static_cast<int>(BitWidth(index));
+  if (!kPagesOnDemand) {
+    int size = kSizes[0];
+    while (size < bits) size += kGrowth;
+    return size < kIndexBits ? size : kIndexBits;
+  }
+  for (int size : kSizes) {
+    if (size >= bits) return size;
+  }
+  return kIndexBits;
+}
+
+// Of a table, its header included.
+std::size_t BytesOf(std::size_t size) noexcept {
+  return sizeof(Table) +
+         size * (sizeof(std::atomic<PyObject*>) + sizeof(std::uint32_t));
+}
+
+// Whether it is mapped, not allocated.
+bool IsMapped(std::size_t bytes) noexcept { return bytes >= 64 * 1024; }
+
+void FreeZeroed(void* memory, std::size_t bytes) noexcept {
+#if defined(MAP_NORESERVE)
+  if (memory != nullptr && IsMapped(bytes)) {
+    munmap(memory, bytes);
+    return;
+  }
+#endif
+  std::free(memory);
+}
+
+// A table that is allocated before the lock is taken, and freed after it if
+// nobody has taken it.
+class SpareTable {
+ public:
+  SpareTable() = default;
+  ~SpareTable() { Free(); }
+  SpareTable(const SpareTable&) = delete;
+  SpareTable& operator=(const SpareTable&) = delete;
+
+  bool Allocate(int bits, void* (*allocate)(std::size_t)) noexcept {
+    Free();
+    const std::size_t size = std::size_t{1} << bits;
+    table_ = static_cast<Table*>(allocate(BytesOf(size)));
+    if (table_ == nullptr) return false;
+    table_->size = size;
+    return true;
+  }
+
+  // Null if there is none of that size.
+  Table* Take(int bits) noexcept {
+    if (table_ == nullptr || table_->size != std::size_t{1} << bits) {
+      return nullptr;
+    }
+    Table* taken = table_;
+    table_ = nullptr;
+    return taken;
+  }
+
+ private:
+  void Free() noexcept {
+    if (table_ != nullptr) FreeZeroed(table_, BytesOf(table_->size));
+  }
+
+  Table* table_ = nullptr;
+};
+
+Table* TakeFree(Register& shared, int bits) noexcept
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared.mutex) {
+  Table* table = shared.free_tables[bits];
+  if (table != nullptr) shared.free_tables[bits] = table->next;
+  return table;
+}
+
+// Makes the larger table the interpreter's.
+void Grow(std::atomic<Table*>& tables, Table* table, Table* larger) noexcept {
+  // Relaxed: under the lock, and (27) publishes what is copied.
+  for (std::size_t i = 0; i < table->fills; ++i) {
+    const std::uint32_t index = table->order()[i] & ~kOwned;
+    larger->handles()[index].store(
+        table->handles()[index].load(std::memory_order_relaxed),
+        std::memory_order_relaxed);
+    larger->order()[i] = table->order()[i];
+  }
+  larger->fills = table->fills;
+  larger->next = table->size == 0 ? nullptr : table;
+  tables.store(larger, std::memory_order_release);  // (27)
+}
+
+// The cache's index; 0 if there is none left to give.
+std::size_t IndexOf(Register& shared,
+                    std::atomic<std::uintptr_t>& index) noexcept
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared.mutex) {
+  // Relaxed: what belongs to an index is published by the tables.
+  std::uintptr_t own = index.load(std::memory_order_relaxed);
+  if (own == 0 && shared.last_index + 1 < std::size_t{1} << kIndexBits) {
+    own = ++shared.last_index;
+    index.store(own, std::memory_order_relaxed);
+  }
+  return own;
+}
+
+Filled FillAt(Table* table, std::size_t index, PyObject* handle,
+              bool owned) noexcept {
+  std::atomic<PyObject*>& place = table->handles()[index];
+  // Relaxed: the lock orders this with the fill that wrote it.
+  PyObject* first = place.load(std::memory_order_relaxed);
+  if (first != nullptr) return {first, false};
+  place.store(handle, std::memory_order_release);  // (26)
+  table->order()[table->fills++] =
+      static_cast<std::uint32_t>(index) | (owned ? kOwned : 0);
+  return {handle, true};
+}
+
+}  // namespace
+
+void* AllocateZeroed(std::size_t bytes) noexcept {
+#if defined(MAP_NORESERVE)
+  if (IsMapped(bytes)) {
+    // Not reserved: of the table of an interpreter that uses one cache with a
+    // high index a few pages are used, and a fork asks for all that is
+    // reserved.
+    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) return nullptr;
+#if defined(MADV_NOHUGEPAGE)
+    // Nor does one handle take a huge page.
+    madvise(memory, bytes, MADV_NOHUGEPAGE);
+#endif
+    return memory;
+  }
+#endif
+  return std::calloc(1, bytes);
+}
+
+Filled FillTable(Register& shared, Tag tag, std::atomic<Table*>& tables,
+                 std::atomic<std::uintptr_t>& index, PyObject* handle,
+                 bool owned, void* (*allocate)(std::size_t)) noexcept {
+  SpareTable spare;
+  for (;;) {
+    int bits;
+    {
+      RegistryLock lock(shared);
+      if (!IsLive(tag)) return {nullptr, false};
+      const std::size_t own = IndexOf(shared, index);
+      if (own == 0) return {nullptr, false};
+      bits = BitsFor(own);
+      // Relaxed: written under the lock.
+      Table* table = tables.load(std::memory_order_relaxed);
+      if (own < table->size) return FillAt(table, own, handle, owned);
+      Table* larger = TakeFree(shared, bits);
+      if (larger == nullptr) larger = spare.Take(bits);
+      if (larger != nullptr) {
+        Grow(tables, table, larger);
+        return FillAt(larger, own, handle, owned);
+      }
+    }
+    if (!spare.Allocate(bits, allocate)) return {nullptr, false};
+  }
+}
+
+std::size_t CountInTables(Register& shared, std::size_t index) noexcept {
+  if (index == 0) return 0;
+  std::size_t count = 0;
+  RegistryLock lock(shared);
+  for (std::size_t first = 0; first < kMaxInterpreters; first += kBitsOfAWord) {
+    const Page* page = FindPage(shared, first);
+    if (page == nullptr) break;
+    for (const std::atomic<Table*>* tables : page->tables) {
+      if (tables == nullptr) continue;
+      // Relaxed: written under the lock.
+      const Table* table = tables->load(std::memory_order_relaxed);
+      if (index < table->size &&
+          table->handles()[index].load(std::memory_order_relaxed) != nullptr) {
+        ++count;
+      }
+    }
+  }
+  return count;
+}
+
+void FreeTables(Register& shared, Table* tables) noexcept {
+  if (tables == nullptr) return;
+  for (Table* table = tables; table != nullptr; table = table->next) {
+    for (std::size_t i = 0; i < table->fills; ++i) {
+      // Relaxed: a reader that is still there finds its own handle or null.
+      table->handles()[table->order()[i] & ~kOwned].store(
+          nullptr, std::memory_order_relaxed);
+    }
+    table->fills = 0;
+  }
+  RegistryLock lock(shared);
+  while (tables != nullptr) {
+    Table* next = tables->next;
+    Table*& free = shared.free_tables[BitsFor(tables->size - 1)];
+    tables->next = free;
+    free = tables;
+    tables = next;
+  }
+}
+
+}  // namespace internal
+}  // namespace multislot

@@ -1,0 +1,431 @@
+#include "multislot/side_table.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <fstream>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "multislot/basic_py_handle_cache.h"
+#include "multislot/internal/interpreter_traits.h"
+#include "multislot/internal/py_object.h"
+#include "multislot/internal/registry.h"
+#include "multislot/internal/table.h"
+#include "multislot/internal/table_fill.h"
+#include "multislot/interpreter.h"
+#include "multislot/slot_policy.h"
+
+namespace multislot {
+namespace {
+
+using Cache = BasicPyHandleCache<SideTable>;
+
+static_assert(sizeof(Cache) == sizeof(void*), "");
+static_assert(alignof(Cache) == alignof(void*), "");
+static_assert(std::is_trivially_destructible<Cache>::value, "");
+static_assert(!std::is_copy_constructible<Cache>::value, "");
+static_assert(!std::is_move_constructible<Cache>::value, "");
+static_assert(Cache::capacity() == kUnlimited, "");
+[[maybe_unused]] constexpr Cache kConstantInitialised;
+
+PyObject* HandleNumber(std::size_t number) {
+  static char objects[1 << 16];
+  return reinterpret_cast<PyObject*>(&objects[number]);
+}
+
+// What a test changes of the process's register it puts back.
+class LastIndex {
+ public:
+  explicit LastIndex(std::size_t index) {
+    internal::RegistryLock lock;
+    before_ = internal::g_register.last_index;
+    internal::g_register.last_index = index;
+  }
+  ~LastIndex() {
+    internal::RegistryLock lock;
+    internal::g_register.last_index = before_;
+  }
+
+ private:
+  std::size_t before_;
+};
+
+// While it lives, the tables that retired interpreters left are out of reach.
+class NoFreeTables {
+ public:
+  NoFreeTables() { Swap(); }
+  ~NoFreeTables() { Swap(); }
+
+ private:
+  // What comes in between is never used again.
+  void Swap() {
+    internal::RegistryLock lock;
+    std::swap(tables_, internal::g_register.free_tables);
+  }
+  internal::Table* tables_[internal::kIndexBits + 1] = {};
+};
+
+// Of all sizes.
+std::size_t FreeTables() {
+  std::size_t count = 0;
+  internal::RegistryLock lock;
+  for (const internal::Table* table : internal::g_register.free_tables) {
+    for (; table != nullptr; table = table->next) ++count;
+  }
+  return count;
+}
+
+std::int64_t ResidentMemory() {
+  std::int64_t all = 0;
+  std::int64_t resident = 0;
+  std::ifstream("/proc/self/statm") >> all >> resident;
+  return resident * getpagesize();
+}
+
+// Those of interpreters, each in a table of its own that grows.
+TEST(SideTableTest, ManyCachesOfManyInterpreters) {
+  constexpr std::size_t kCaches = 3000;
+  constexpr std::size_t kInterpreters = 100;
+  std::vector<SideTable> caches(kCaches);
+  std::deque<Interpreter> interpreters(kInterpreters);
+  const auto handle = [](std::size_t interpreter, std::size_t cache) {
+    return HandleNumber((interpreter * kCaches + cache) % 60000);
+  };
+  for (std::size_t i = 0; i < kInterpreters; ++i) {
+    // Each in another order.
+    for (std::size_t j = 0; j < kCaches; ++j) {
+      const std::size_t cache = (j * 7 + i * 31) % kCaches;
+      ASSERT_EQ(caches[cache].publish(&interpreters[i], handle(i, cache)),
+                handle(i, cache));
+    }
+  }
+  for (std::size_t i = 0; i < kInterpreters; ++i) {
+    for (std::size_t j = 0; j < kCaches; ++j) {
+      ASSERT_EQ(caches[j].find_fast(&interpreters[i]), handle(i, j));
+      ASSERT_EQ(caches[j].find(&interpreters[i]), handle(i, j));
+    }
+  }
+  EXPECT_EQ(caches[5].occupancy(), kInterpreters);
+  for (std::size_t i = 0; i < kInterpreters; i += 2) interpreters[i].retire();
+  EXPECT_EQ(caches[5].occupancy(), kInterpreters / 2);
+  for (std::size_t j = 0; j < kCaches; ++j) {
+    ASSERT_EQ(caches[j].find(&interpreters[0]), nullptr);
+    ASSERT_EQ(caches[j].find(&interpreters[1]), handle(1, j));
+  }
+}
+
+TEST(SideTableTest, TheFirstPublicationWins) {
+  const SideTable cache;
+  Interpreter interpreter;
+  for (std::size_t i : {1, 2}) {
+    EXPECT_EQ(cache.publish(&interpreter, HandleNumber(i)), HandleNumber(1));
+  }
+  EXPECT_EQ(cache.occupancy(), 1u);
+}
+
+// Else this does not return.
+TEST(SideTableTest, OnlyAFillTakesTheLock) {
+  const SideTable filled;
+  const SideTable empty;
+  Interpreter interpreter;
+  Interpreter other;
+  filled.publish(&interpreter, HandleNumber(1));
+  internal::RegistryLock lock;
+  EXPECT_EQ(filled.find_fast(&interpreter), HandleNumber(1));
+  EXPECT_EQ(filled.find(&interpreter), HandleNumber(1));
+  for (Interpreter* each : {&interpreter, &other}) {
+    EXPECT_EQ(empty.find_fast(each), nullptr);
+    EXPECT_EQ(empty.find(each), nullptr);
+  }
+  EXPECT_EQ(filled.find(&other), nullptr);
+}
+
+#ifndef NDEBUG
+TEST(SideTableTest, ANullHandleIsAMistake) {
+  const SideTable cache;
+  Interpreter interpreter;
+  EXPECT_DEATH(static_cast<void>(cache.publish(&interpreter, nullptr)),
+               "a null handle");
+}
+#endif
+
+// A cache in the memory of another one that is gone.
+TEST(SideTableTest, AnIndexIsNotUsedAgain) {
+  Interpreter interpreter;
+  std::optional<SideTable> cache;
+  for (std::size_t i = 1; i <= 100; ++i) {
+    cache.emplace();
+    EXPECT_EQ(cache->find(&interpreter), nullptr);
+    EXPECT_EQ(cache->publish(&interpreter, HandleNumber(i)), HandleNumber(i));
+  }
+}
+
+// A pointer to an interpreter's table that is another one from some load on.
+struct ChangingPointer {
+  internal::Table* load(std::memory_order) const {
+    return ++loads <= loads_before ? before : after;
+  }
+  internal::Table* before;
+  internal::Table* after;
+  int loads_before;
+  mutable int loads = 0;
+};
+
+struct TableOfOne {
+  internal::Table table = {2, nullptr, 0};
+  std::atomic<PyObject*> handles[2] = {{nullptr}, {nullptr}};
+};
+
+TEST(TableTest, ATableThatIsLostMeanwhileIsNotBelieved) {
+  static_assert(offsetof(TableOfOne, handles) == sizeof(internal::Table), "");
+  TableOfOne before;
+  TableOfOne after;
+  before.handles[1] = HandleNumber(1);
+  after.handles[1] = HandleNumber(2);
+  const ChangingPointer steady{&before.table, &after.table, 2};
+  EXPECT_EQ(internal::FindFastInTable(steady, 1), HandleNumber(1));
+  const ChangingPointer changing{&before.table, &after.table, 1};
+  EXPECT_EQ(internal::FindFastInTable(changing, 1), nullptr);
+}
+
+// One that has the handle, one that does not, and one that is too small.
+TEST(TableTest, ATableThatChangedIsReadAnew) {
+  TableOfOne before;
+  TableOfOne after;
+  after.handles[1] = HandleNumber(2);
+  internal::Table empty = {0, nullptr, 0};
+  for (PyObject* stale : {HandleNumber(1), HandleNumber(0)}) {
+    before.handles[1] = stale;
+    const ChangingPointer changing{&before.table, &after.table, 1};
+    EXPECT_EQ(internal::FindInTable(changing, 1), HandleNumber(2));
+    EXPECT_EQ(changing.loads, 4);
+  }
+  const ChangingPointer growing{&empty, &after.table, 1};
+  EXPECT_EQ(internal::FindInTable(growing, 1), HandleNumber(2));
+}
+
+// One thread fills caches, so that the table grows; others hit all the time.
+TEST(SideTableTest, HitsGoOnWhileTheTableGrows) {
+  for (int round = 0; round < 20; ++round) {
+    Interpreter interpreter;
+    const SideTable first;
+    first.publish(&interpreter, HandleNumber(1));
+    std::vector<SideTable> others(5000);
+    std::atomic<bool> done{false};
+    std::atomic<int> misses{0};
+    std::vector<std::thread> readers;
+    for (int i = 0; i < 2; ++i) {
+      readers.emplace_back([&] {
+        do {
+          if (first.find(&interpreter) != HandleNumber(1)) ++misses;
+        } while (!done);
+      });
+    }
+    for (const SideTable& cache : others) {
+      cache.publish(&interpreter, HandleNumber(2));
+    }
+    done = true;
+    for (std::thread& reader : readers) reader.join();
+    ASSERT_EQ(misses, 0);
+  }
+}
+
+// Interpreters that come and go use the same tables.
+TEST(SideTableTest, RetiredInterpretersTablesGoToOthers) {
+  std::vector<SideTable> caches(100);
+  const auto live = [&caches] {
+    Interpreter interpreter;
+    for (std::size_t i = 0; i < caches.size(); ++i) {
+      EXPECT_EQ(caches[i].find(&interpreter), nullptr);
+      EXPECT_EQ(caches[i].publish(&interpreter, HandleNumber(i)),
+                HandleNumber(i));
+    }
+  };
+  live();
+  const std::size_t before = FreeTables();
+  for (int i = 0; i < 1000; ++i) live();
+  EXPECT_EQ(FreeTables(), before);
+  EXPECT_EQ(caches[0].occupancy(), 0u);
+}
+
+// (S22)
+TEST(SideTableTest, AMillionLivesLeaveMemoryAsItWas) {
+  const SideTable cache;
+  const auto live = [&cache](int lives) {
+    for (int i = 0; i < lives; ++i) {
+      Interpreter interpreter;
+      cache.publish(&interpreter, HandleNumber(1));
+    }
+  };
+  { Interpreter crowd[200]; }
+  live(1);
+  const std::size_t tables_before = FreeTables();
+  const std::int64_t resident_before = ResidentMemory();
+  live(1000000);
+  EXPECT_EQ(FreeTables(), tables_before);
+  // Four bytes for each life would be as much.
+  EXPECT_LE(ResidentMemory() - resident_before, 4'000'000);
+}
+
+// An interpreter that uses only a cache with a high index.
+TEST(SideTableTest, SparseUseTakesLittleMemory) {
+  LastIndex high(900000);
+  const SideTable cache;
+  std::deque<Interpreter> interpreters(20);
+  const std::int64_t resident_before = ResidentMemory();
+  for (Interpreter& interpreter : interpreters) {
+    cache.publish(&interpreter, HandleNumber(1));
+  }
+  for (Interpreter& interpreter : interpreters) {
+    ASSERT_EQ(cache.find(&interpreter), HandleNumber(1));
+  }
+  // A table in full has 12 MiB, so 20 of them 240; a sanitizer adds an eighth.
+  EXPECT_LE(ResidentMemory() - resident_before, 45'000'000);
+  // One that grows from there, too.
+  LastIndex higher(3000000);
+  const SideTable other;
+  other.publish(&interpreters[0], HandleNumber(2));
+  EXPECT_EQ(cache.find(&interpreters[0]), HandleNumber(1));
+  EXPECT_EQ(other.find(&interpreters[0]), HandleNumber(2));
+  EXPECT_LE(ResidentMemory() - resident_before, 60'000'000);
+}
+
+// Address space is not memory: a fork is not refused for it.
+TEST(SideTableTest, AForkWithManySparseTables) {
+  if (sizeof(void*) < 8) return;  // there is not that much of it
+  LastIndex high(8000000);
+  const SideTable cache;
+  std::deque<Interpreter> interpreters(1000);  // 192 MiB each
+  for (Interpreter& interpreter : interpreters) {
+    ASSERT_EQ(cache.publish(&interpreter, HandleNumber(1)), HandleNumber(1));
+  }
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) _exit(cache.find(&interpreters[999]) == HandleNumber(1));
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+}
+
+// Slow and right.
+TEST(SideTableTest, IndicesRunOut) {
+  constexpr std::size_t kLast = (std::size_t{1} << internal::kIndexBits) - 1;
+  LastIndex none_left(kLast);
+  Interpreter interpreter;
+  for (int i = 0; i < 2; ++i) {
+    const Cache cache;
+    int calls = 0;
+    for (int j = 0; j < 3; ++j) {
+      EXPECT_EQ(cache.ptr_or(&interpreter,
+                             [&calls] {
+                               ++calls;
+                               return HandleNumber(1);
+                             }),
+                HandleNumber(1));
+    }
+    EXPECT_EQ(calls, 3);
+    EXPECT_EQ(cache.peek(&interpreter), nullptr);
+    EXPECT_EQ(cache.occupancy(), 0u);
+  }
+  internal::RegistryLock lock;
+  EXPECT_EQ(internal::g_register.last_index, kLast);
+}
+
+// A table that there is no memory for, when it is the first one and when it is
+// to grow; and then there is some.
+TEST(SideTableTest, MemoryRunsOut) {
+  using Traits = internal::InterpreterTraits<Interpreter>;
+  static int failures;
+  failures = 0;
+  void* (*const fail)(std::size_t) = [](std::size_t) -> void* {
+    ++failures;
+    return nullptr;
+  };
+  NoFreeTables no_free_tables;
+  Interpreter interpreter;
+  std::atomic<std::uintptr_t> indices[2] = {{0}, {0}};
+  for (std::size_t i : {0, 1}) {
+    LastIndex high(i == 0 ? 100 : 10000);
+    const auto fill = [&](void* (*allocate)(std::size_t)) {
+      return internal::FillTable(internal::g_register,
+                                 Traits::TagOf(&interpreter),
+                                 Traits::TablesOf(&interpreter), indices[i],
+                                 HandleNumber(i + 1), false, allocate);
+    };
+    for (int j = 1; j <= 2; ++j) {
+      const internal::Filled filled = fill(fail);
+      EXPECT_EQ(filled.handle, nullptr);
+      EXPECT_FALSE(filled.is_new);
+      EXPECT_EQ(failures, static_cast<int>(2 * i) + j);
+    }
+    const internal::Filled filled = fill(internal::AllocateZeroed);
+    EXPECT_EQ(filled.handle, HandleNumber(i + 1));
+    EXPECT_TRUE(filled.is_new);
+    for (std::size_t j = 0; j <= i; ++j) {
+      EXPECT_EQ(internal::FindInTable(Traits::TablesOf(&interpreter),
+                                      indices[j].load()),
+                HandleNumber(j + 1));
+    }
+  }
+}
+
+// The child of a fork finds tables whole while other threads fill them, and
+// fills its own.
+TEST(SideTableTest, AForkWhileTablesGrow) {
+  std::atomic<bool> done{false};
+  std::thread filling([&done] {
+    std::vector<SideTable> caches(2000);
+    while (!done) {
+      Interpreter interpreter;
+      for (const SideTable& cache : caches) {
+        cache.publish(&interpreter, HandleNumber(1));
+      }
+    }
+  });
+  const SideTable cache;
+  Interpreter interpreter;
+  cache.publish(&interpreter, HandleNumber(3));
+  for (int i = 0; i < 100; ++i) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      alarm(30);
+      Interpreter other;
+      const bool right =
+          cache.find(&interpreter) == HandleNumber(3) &&
+          cache.publish(&other, HandleNumber(4)) == HandleNumber(4) &&
+          cache.find(&other) == HandleNumber(4) && cache.occupancy() >= 2;
+      _exit(right ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_EQ(status, 0);
+  }
+  done = true;
+  filling.join();
+}
+
+TEST(InterpreterTest, SaysOfAnIdWhetherItLives) {
+  Interpreter interpreter;
+  EXPECT_TRUE(Interpreter::is_live(interpreter.id()));
+  interpreter.retire();
+  EXPECT_FALSE(Interpreter::is_live(interpreter.id()));
+  for (std::uint64_t id : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{2},
+                           std::numeric_limits<std::uint64_t>::max()}) {
+    EXPECT_FALSE(Interpreter::is_live(id));
+  }
+}
+
+}  // namespace
+}  // namespace multislot
