@@ -39,11 +39,13 @@ run() { # run PATTERN CONFIG...
   fi
 }
 
-run "fixed_8: 8 of 20, FixedSlots<4>: 4 of 20, c10: multislot's"
-run "fixed_16: 16 of 20, FixedSlots<4>: 4 of 20, c10: multislot's" sixteen_slots
+run "default_8: 8 of 20, FixedSlots<4>: 4 of 20, c10: multislot's"
+run "default_16: 16 of 20, FixedSlots<4>: 4 of 20, c10: multislot's" sixteen_slots
+run "fixed_8: 8 of 20, FixedSlots<4>: 4 of 20, c10: multislot's" fixed_slots
+run "side_table: 20 of 20, FixedSlots<4>: 4 of 20, c10: multislot's" side_table
 run "single: 1 of 20, FixedSlots<4>: 4 of 20, c10: multislot's" single_slot
 run "custom_*: 4 of 20, FixedSlots<4>: 4 of 20, c10: multislot's" own_policy
-run "fixed_8: 8 of 20, FixedSlots<4>: 4 of 20, c10: another" other_c10
+run "default_8: 8 of 20, FixedSlots<4>: 4 of 20, c10: another" other_c10
 run "single: 1 of 20, FixedSlots<4>: 4 of 20, c10: another" other_c10 single_slot
 run "custom_*: 4 of 20, FixedSlots<4>: 4 of 20, c10: another" other_c10 own_policy
 

@@ -6,7 +6,7 @@
 
 // Borrowed.
 extern "C" PyObject* Fraction() {
-  static const multislot::cpython::HandleCache<multislot::FixedSlots<8>> cache;
+  static const multislot::cpython::HandleCache<> cache;
   return cache.get_or_create(
       multislot::cpython::ImportAttr("fractions", "Fraction"));
 }

@@ -18,10 +18,10 @@ static PyObject* Find() {
 }
 #else
 #include "multislot/cpython/handle_cache.h"
-#include "multislot/fixed_slots.h"
+#include "multislot/side_table.h"
 
 static PyObject* Find() {
-  static const multislot::cpython::HandleCache<multislot::FixedSlots<8> > cache;
+  static const multislot::cpython::HandleCache<multislot::SideTable> cache;
   return cache.get_or_create([] { return PyList_New(0); });
 }
 #endif
