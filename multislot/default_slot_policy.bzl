@@ -2,23 +2,39 @@
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 
-# What --//multislot:slot_policy can be: the header and the type, where {slots}
-# stands for --//multislot:slots, and the name that stands for the choice in
-# the inline namespace, where {label} stands for the label of a custom one.
+# What --//multislot:slot_policy can be: the headers, the type for PyHandleCache,
+# where {slots} stands for --//multislot:slots, that for HandleCache if it is
+# another one, and the name that stands for the choice in the inline namespace,
+# where {label} stands for the label of a custom one.
 SLOT_POLICIES = {
     "custom": struct(
-        header = "multislot/custom_slot_policy.h",
+        headers = ["multislot/custom_slot_policy.h"],
         type = "CustomSlotPolicy",
+        handle_cache = None,
         name = "custom_{label}",
     ),
-    "fixed": struct(
-        header = "multislot/fixed_slots.h",
+    "default": struct(
+        headers = ["multislot/fixed_slots.h", "multislot/side_table.h"],
         type = "FixedSlots<{slots}>",
+        handle_cache = "SideTable",
+        name = "default_{slots}",
+    ),
+    "fixed": struct(
+        headers = ["multislot/fixed_slots.h"],
+        type = "FixedSlots<{slots}>",
+        handle_cache = None,
         name = "fixed_{slots}",
     ),
+    "side_table": struct(
+        headers = ["multislot/side_table.h"],
+        type = "SideTable",
+        handle_cache = None,
+        name = "side_table",
+    ),
     "single": struct(
-        header = "multislot/single_slot.h",
+        headers = ["multislot/single_slot.h"],
         type = "SingleSlot",
+        handle_cache = None,
         name = "single",
     ),
 }
@@ -32,7 +48,7 @@ _HEADER = """\
 #ifndef MULTISLOT_DEFAULT_SLOT_POLICY_H_
 #define MULTISLOT_DEFAULT_SLOT_POLICY_H_
 
-#include "{header}"
+{includes}
 #include "multislot/internal/kept_function.h"
 
 // The name of the choice, for the inline namespace that keeps objects built
@@ -42,7 +58,9 @@ _HEADER = """\
 namespace multislot {{
 inline namespace default_slot_policy_{name} {{
 
+// What PyHandleCache has, and what HandleCache has.
 using DefaultSlotPolicy = {type};
+using DefaultHandleCachePolicy = {handle_cache};
 
 }}  // namespace default_slot_policy_{name}
 
@@ -98,10 +116,12 @@ def _default_slot_policy_impl(ctx):
         label = "".join([c if c.isalnum() else "_" for c in str(custom).elems()]),
         slots = slots,
     )
+    type = choice.type.format(slots = slots)
     ctx.actions.write(ctx.outputs.header, _HEADER.format(
-        header = choice.header,
+        handle_cache = choice.handle_cache or type,
+        includes = "\n".join(["#include \"%s\"" % header for header in choice.headers]),
         name = name,
-        type = choice.type.format(slots = slots),
+        type = type,
     ))
     ctx.actions.write(ctx.outputs.source, _SOURCE.format(name = name))
     return [DefaultInfo(files = depset([ctx.outputs.header, ctx.outputs.source]))]
@@ -115,5 +135,5 @@ default_slot_policy = rule(
         "slots": attr.label(mandatory = True, providers = [BuildSettingInfo]),
         "source": attr.output(mandatory = True),
     },
-    doc = "Writes a header that declares multislot::DefaultSlotPolicy, and what has the linker check it.",
+    doc = "Writes a header that declares the default slot policies, and what has the linker check them.",
 )

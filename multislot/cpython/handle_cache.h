@@ -3,7 +3,6 @@
 
 #include <Python.h>
 
-#include <atomic>
 #include <type_traits>
 #include <utility>
 
@@ -19,6 +18,7 @@
 #include "multislot/default_slot_policy.h"  // IWYU pragma: export
 #include "multislot/fixed_slots.h"          // IWYU pragma: export
 #include "multislot/interpreter.h"
+#include "multislot/side_table.h"  // IWYU pragma: export
 #include "multislot/slot_policy.h"
 
 namespace multislot {
@@ -50,6 +50,28 @@ PyObject* CallMake(Make&& make) {
   return made;
 }
 
+// What a cache consists of: its slots, and its place in what interpreters own.
+template <typename Policy>
+struct Places {
+  const SideTable& owned() const noexcept { return owned_; }
+  void clear_for_test() const noexcept {
+    slots.clear_for_test();
+    owned_.clear_for_test();
+  }
+
+  Policy slots;
+  SideTable owned_;
+};
+
+// With this policy they are the same.
+template <>
+struct Places<SideTable> {
+  const SideTable& owned() const noexcept { return slots; }
+  void clear_for_test() const noexcept { slots.clear_for_test(); }
+
+  SideTable slots;
+};
+
 }  // namespace internal
 
 // What `static PyObject* cached` is meant to be: one object for each
@@ -64,12 +86,13 @@ PyObject* CallMake(Make&& make) {
 // Right with sub-interpreters, with a GIL for each, without any, and over
 // Py_Finalize and Py_Initialize. A namespace-scope static, a function-local
 // static or a member: it is constant-initialised. Destroying a cache does not
-// release its objects: each stays alive until its interpreter ends, and some
-// 100 bytes with it. So a million short-lived C++ objects with a cache each
-// leave a million Python objects behind until then.
+// release its objects: each stays alive until its interpreter ends, and 12
+// bytes with it. So a million short-lived C++ objects with a cache each leave a
+// million Python objects behind until then.
 //
-// Policy is the slot policy; Current says how the current interpreter is found:
-// AskAlways, or AskIfSeveral (ask_if_several.h), which modules opt into.
+// Policy is the slot policy: SideTable unless the build's flag names another
+// one. Current says how the current interpreter is found: AskAlways, or
+// AskIfSeveral (ask_if_several.h), which modules opt into.
 //
 // Ownership: make() returns a new reference, and the interpreter owns it.
 // Lookups return a borrowed reference that is good until the interpreter ends.
@@ -77,13 +100,16 @@ PyObject* CallMake(Make&& make) {
 // Threads: any thread that is attached to an interpreter, at any time. No lock
 // is held while make() runs, and nobody waits for it.
 // Cost: a hit takes constant time: CPython is asked who is current, and nothing
-// is locked or written. A cache takes 16 bytes a slot and 8 more, where
-// pointers have 64 bits.
+// is locked or written. A cache with SideTable is one word, and takes 12 bytes
+// more in each interpreter (side_table.h says when it is more). Other policies
+// come on top of that: FixedSlots<N> with 16 bytes a slot, where pointers have
+// 64 bits. What overflows them is found in the interpreter's table.
 //
 // The interpreter's end:
 //   - Its objects are released late, when its modules and even builtins are
 //     gone already. An object whose __del__ needs more than itself should be
 //     kept by its module too, or not at all.
+//   - The object that was made last is released first.
 //   - From the interpreter's own atexit callbacks on, lookups cost a dict
 //     lookup more.
 //   - Once its objects are released, nothing is left that could own any:
@@ -92,12 +118,13 @@ PyObject* CallMake(Make&& make) {
 //
 // fork(): the child can look up and fill. CPython itself (3.9 to 3.13) may hang
 // or crash in a child of a process that has sub-interpreters.
-template <typename Policy = DefaultSlotPolicy, typename Current = AskAlways>
+template <typename Policy = DefaultHandleCachePolicy,
+          typename Current = AskAlways>
 class HandleCache {
  public:
   static_assert(!std::is_same<Policy, SingleSlot>::value,
                 "HandleCache needs a slot for each interpreter: SingleSlot has "
-                "one for all. Name another policy, HandleCache<FixedSlots<8>>");
+                "one for all. Name another policy, HandleCache<SideTable>");
   static_assert(multislot::internal::CheckSlotPolicy<Policy>::value, "");
   static_assert(
       std::is_same<typename Policy::interpreter_type, Interpreter>::value,
@@ -115,8 +142,8 @@ class HandleCache {
   //   - The interpreter owns it from then on, and releases it at its end.
   //   - If another thread's make() was first, that one's object is returned,
   //     and this one released at once.
-  //   - If no slot is left the interpreter still owns it, and later calls find
-  //     it there, at the price of a dict lookup.
+  //   - If the policy has no slot left the interpreter still owns it, and later
+  //     calls find it there.
   //
   // If make() returns null, with a Python error set, or throws, that is passed
   // on and the next call tries again.
@@ -162,18 +189,18 @@ class HandleCache {
   // For tests that want to start afresh: from here on each interpreter's object
   // is made anew. The ones that there are live on until their interpreters end.
   // No other call on this cache may overlap.
-  void clear_for_test() const noexcept {
-    slots_.clear_for_test();
-    // Relaxed: nothing is done with a number but to compare it.
-    number_.store(0, std::memory_order_relaxed);
-  }
+  void clear_for_test() const noexcept { places_.clear_for_test(); }
 
  private:
   template <typename Make>
   PyObject* GetOrCreate(Interpreter* interpreter, Make&& make) const {
     if (ABSL_PREDICT_TRUE(interpreter != nullptr)) {
-      PyObject* handle = slots_.find_fast(interpreter);
+      PyObject* handle = places_.slots.find_fast(interpreter);
       if (ABSL_PREDICT_TRUE(handle != nullptr)) return handle;
+      if constexpr (!kSlotsOwn) {
+        handle = places_.owned().find_fast(interpreter);
+        if (handle != nullptr) return handle;
+      }
     }
     return FindOrCreate(std::forward<Make>(make));
   }
@@ -186,28 +213,41 @@ class HandleCache {
     }
     internal::Record* record = internal::CurrentRecord();
     if (record != nullptr) {
-      PyObject* handle = slots_.find(&record->interpreter);
+      PyObject* handle = Find(&record->interpreter);
       if (handle != nullptr) return handle;
-      handle = internal::FindOwned(record, number_);
-      if (handle != nullptr) return Publish(record, handle);
     }
     PyObject* made = internal::CallMake(std::forward<Make>(make));
     if (made == nullptr) return nullptr;
     // make() may have run long enough for the interpreter to get its record, or
     // to lose it.
     record = internal::CurrentRecord();
-    return Publish(record, internal::Own(record, number_, made));
+    made = internal::Own(record, places_.owned(), made);
+    return record == nullptr ? made : Publish(&record->interpreter, made);
   }
 
-  // The interpreter's dict decides which object it has. Slots are for finding
-  // it.
-  PyObject* Publish(internal::Record* record, PyObject* handle) const noexcept {
-    if (record != nullptr) slots_.publish(&record->interpreter, handle);
+  PyObject* Find(const Interpreter* interpreter) const noexcept {
+    PyObject* handle = places_.owned().find(interpreter);
+    if constexpr (!kSlotsOwn) {
+      // Of an object that nobody owns, for want of memory.
+      if (handle == nullptr) handle = places_.slots.find(interpreter);
+    }
     return handle;
   }
 
-  Policy slots_;
-  mutable internal::CacheNumber number_{0};
+  // The interpreter's table decides which object it has. Slots are for finding
+  // it.
+  PyObject* Publish(const Interpreter* interpreter,
+                    PyObject* handle) const noexcept {
+    if constexpr (!kSlotsOwn) {
+      PyObject* first = places_.slots.publish(interpreter, handle);
+      if (first != nullptr) return first;
+    }
+    return handle;
+  }
+
+  static constexpr bool kSlotsOwn = std::is_same<Policy, SideTable>::value;
+
+  internal::Places<Policy> places_;
 };
 
 }  // namespace MULTISLOT_PYTHON_ABI

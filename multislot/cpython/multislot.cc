@@ -6,14 +6,13 @@
 
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/import_attr.h"
-#include "multislot/fixed_slots.h"
+#include "multislot/side_table.h"
 
 namespace {
 
 // A multislot_cache is the memory of one of these. All zero is an empty one,
 // and there is nothing to destroy, so C can have it as plain words.
-using Cache = multislot::cpython::HandleCache<
-    multislot::FixedSlots<MULTISLOT_CACHE_SLOTS>>;
+using Cache = multislot::cpython::HandleCache<multislot::SideTable>;
 static_assert(sizeof(Cache) == sizeof(multislot_cache) &&
                   alignof(Cache) == alignof(multislot_cache) &&
                   std::is_trivially_destructible<Cache>::value &&

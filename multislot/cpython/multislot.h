@@ -28,22 +28,16 @@
 extern "C" {
 #endif
 
-/* How many interpreters have a slot in a multislot_cache; for others a lookup
- * costs a dict lookup more. */
-#define MULTISLOT_CACHE_SLOTS 8
-
-/* Static, or a member of an object; not to be copied or moved once used. What
- * is in it is not for users. */
+/* Static, or a member of an object that lives long; not to be copied or moved
+ * once used. What is in it is not for users. */
 typedef struct multislot_cache {
-  uintptr_t words[2 * MULTISLOT_CACHE_SLOTS + 1];
+  uintptr_t word;
 } multislot_cache;
 
 /* An empty cache. So is one that is all zero, and one that a test has set to
  * that, while nobody else uses it, to start afresh. */
 #define MULTISLOT_CACHE_INIT \
-  {                          \
-    { 0 }                    \
-  }
+  { 0 }
 
 /* Returns a new reference, or NULL with a Python error set. */
 typedef PyObject* (*multislot_make)(void* arg);

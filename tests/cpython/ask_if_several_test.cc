@@ -12,14 +12,14 @@
 #include "gtest/gtest.h"
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/handle_cache.h"
-#include "multislot/fixed_slots.h"
+#include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
 
 namespace multislot {
 namespace cpython {
 namespace {
 
-using Cache = HandleCache<FixedSlots<8>, AskIfSeveral>;
+using Cache = HandleCache<SideTable, AskIfSeveral>;
 
 // An object that knows its interpreter.
 PyObject* Make() {

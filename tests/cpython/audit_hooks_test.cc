@@ -13,14 +13,14 @@
 #include "gtest/gtest.h"
 #include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/handle_cache.h"
-#include "multislot/fixed_slots.h"
+#include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
 
 namespace multislot {
 namespace cpython {
 namespace {
 
-using Cache = HandleCache<FixedSlots<8>, AskIfSeveral>;
+using Cache = HandleCache<SideTable, AskIfSeveral>;
 
 // An object that knows its interpreter.
 PyObject* Make() {
@@ -296,7 +296,7 @@ TEST(AuditHooksTest, LookingUpInAHook) {
 // module, say. The lookup is right all the same, and sets no error.
 TEST(AuditHooksTest, AVetoInLookups) {
   static bool looking_up;
-  static const HandleCache<FixedSlots<8>> asks_always;
+  static const HandleCache<SideTable> asks_always;
   const auto expect_right = [] {
     for (int i = 0; i < 3; ++i) {
       looking_up = true;

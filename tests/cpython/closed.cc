@@ -5,13 +5,12 @@
 #include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/multislot.h"
-#include "multislot/fixed_slots.h"
+#include "multislot/side_table.h"
 
 namespace {
 
 template <typename Current>
-using Cache =
-    multislot::cpython::HandleCache<multislot::FixedSlots<8>, Current>;
+using Cache = multislot::cpython::HandleCache<multislot::SideTable, Current>;
 
 PyObject* MakeList() { return PyList_New(0); }
 

@@ -28,6 +28,7 @@
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/import_attr.h"
 #include "multislot/fixed_slots.h"
+#include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -259,7 +260,7 @@ PyObject* GetGiven(const Cache& cache, long) {
 
 // The caches of all tests: one with room for each interpreter, and one that
 // overflows at once.
-const HandleCache<FixedSlots<8>> g_roomy;
+const HandleCache<SideTable> g_roomy;
 const HandleCache<FixedSlots<1>> g_tight;
 
 // Several lookups; whether each was right.
@@ -373,7 +374,7 @@ void Put(Place place, PyObject* object) {
                 0);
       break;
     case Place::kCache:
-      static_cast<void>(HandleCache<FixedSlots<8>>().get_or_create([object] {
+      static_cast<void>(HandleCache<SideTable>().get_or_create([object] {
         Py_INCREF(object);
         return object;
       }));
@@ -970,7 +971,7 @@ TEST_F(EndsTest, MakeEndsAndMakesInterpreters) {
 TEST_F(EndsTest, TheLosersEndIsAnothersToo) {
   Runtime runtime;
   Lives::Begin();
-  HandleCache<FixedSlots<8>> cache;
+  HandleCache<SideTable> cache;
   SubInterpreter other;
   {
     In in(other);
@@ -1325,7 +1326,7 @@ TEST_F(EndsTest, ADelThatUsesBuiltins) {
         "    sorted(sys.modules)\n"
         "    import json\n");
     PyObject* main = PyImport_AddModule("__main__");
-    HandleCache<FixedSlots<8>> cache;
+    HandleCache<SideTable> cache;
     PyObject* owned = cache.get_or_create(
         [main] { return PyObject_CallMethod(main, "OneWithADel", nullptr); });
     ASSERT_NE(owned, nullptr);

@@ -18,6 +18,7 @@
 #include "multislot/cpython/import_attr.h"
 #include "multislot/cpython/multislot.h"
 #include "multislot/fixed_slots.h"
+#include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
 
 namespace multislot {
@@ -114,9 +115,7 @@ struct Way {
 };
 const Way kWays[] = {
     {"Cpp",
-     [](Make make) {
-       return HandleCache<FixedSlots<8>>().get_or_create(make);
-     }},
+     [](Make make) { return HandleCache<SideTable>().get_or_create(make); }},
     {"CppOverflow",
      [](Make make) {
        HandleCache<FixedSlots<1>> cache;
@@ -466,7 +465,7 @@ TEST_P(ErrorsTest, TheLosersObjectRaisesAsItDies) {
             0);
   PyObject* type = ImportAttr("__main__", "Loser")();
   SetError(pending_);
-  const HandleCache<FixedSlots<8>> cache;
+  const HandleCache<SideTable> cache;
   PyObject* inner = nullptr;
   PyObject* outer = cache.get_or_create([&] {
     inner = cache.get_or_create([] { return PyList_New(0); });
@@ -480,7 +479,7 @@ TEST_P(ErrorsTest, TheLosersObjectRaisesAsItDies) {
 
 // A hit, with an error pending.
 TEST_P(ErrorsTest, AHit) {
-  const HandleCache<FixedSlots<8>> cache;
+  const HandleCache<SideTable> cache;
   PyObject* made = cache.get_or_create([] { return PyList_New(0); });
   ExpectItIsStillPending();
   EXPECT_EQ(cache.get_or_create([] { return PyList_New(0); }), made);
@@ -493,7 +492,7 @@ TEST(ThrowingTest, ALookupWhileAnExceptionIsInFlight) {
   struct LooksUp {
     ~LooksUp() {
       PyErr_SetString(PyExc_KeyError, "pending");
-      HandleCache<FixedSlots<8>> cache;
+      HandleCache<SideTable> cache;
       EXPECT_NE(cache.get_or_create(ImportAttr("colorsys", "__name__")),
                 nullptr);
       EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_KeyError));

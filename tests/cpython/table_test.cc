@@ -12,7 +12,7 @@
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/internal/records.h"
-#include "multislot/fixed_slots.h"
+#include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
 
 namespace multislot {
@@ -26,7 +26,7 @@ PyObject* Make() {
 
 TEST(TableTest, MoreInterpretersThanPlaces) {
   Runtime runtime;
-  const HandleCache<FixedSlots<8>> cache;
+  const HandleCache<SideTable> cache;
   std::vector<std::unique_ptr<SubInterpreter>> subs;
   std::set<PyObject*> handles = {cache.get_or_create(Make)};
   while (subs.size() <= internal::kPlaces) {

@@ -20,6 +20,7 @@
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/import_attr.h"
 #include "multislot/fixed_slots.h"
+#include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
 
 namespace multislot {
@@ -91,7 +92,7 @@ TEST_F(ThreadsTest, ThreadsOfOneInterpreterAllGetOneObject) {
   constexpr std::size_t kThreads = 8;
   Runtime runtime;
   for (int round = 0; round < 20; ++round) {
-    HandleCache<FixedSlots<8>> cache;
+    HandleCache<SideTable> cache;
     auto* barrier = new absl::Barrier(kThreads);
     std::vector<PyObject*> got(kThreads);
     const int made = g_made;
@@ -118,7 +119,7 @@ TEST_F(ThreadsTest, ThreadsOfOneInterpreterAllGetOneObject) {
 TEST_F(ThreadsTest, AllFailAtOnce) {
   constexpr std::size_t kThreads = 8;
   Runtime runtime;
-  HandleCache<FixedSlots<8>> cache;
+  HandleCache<SideTable> cache;
   auto* barrier = new absl::Barrier(kThreads);
   RunAttached(PyInterpreterState_Get(), kThreads, [&](std::size_t i) {
     const std::string message = std::to_string(i);
@@ -200,7 +201,7 @@ TEST_F(ThreadsTest, MakeImportsWhileOthersWantTheSame) {
 // thread state: PyGILState's is the main one.
 TEST_F(ThreadsTest, CallbackThreadsAreWhereTheirThreadStateIs) {
   Runtime runtime;
-  HandleCache<FixedSlots<8>> cache;
+  HandleCache<SideTable> cache;
   PyObject* main = cache.get_or_create(Make);
   SubInterpreter sub;
   PyObject* subs;

@@ -20,14 +20,14 @@
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/internal/records.h"
-#include "multislot/fixed_slots.h"
+#include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
 
 namespace multislot {
 namespace cpython {
 namespace {
 
-using Cache = HandleCache<FixedSlots<8>>;
+using Cache = HandleCache<SideTable>;
 
 // Counts the lives of all interpreters of this process, so that an object can
 // tell for which one it was made: addresses and ids come back.

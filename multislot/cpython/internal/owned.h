@@ -2,35 +2,19 @@
 #define MULTISLOT_CPYTHON_INTERNAL_OWNED_H_
 
 // What an interpreter owns: for each cache that was filled there one object,
-// with one reference, in a dict that ends with the interpreter's record.
+// with one reference, in the interpreter's table (multislot/side_table.h).
 
 #include <Python.h>
 
-#include <atomic>
-#include <cstdint>
-
 #include "multislot/cpython/internal/python_abi.h"
 #include "multislot/cpython/internal/records.h"
-#include "multislot/internal/shared.h"
+#include "multislot/internal/table.h"
+#include "multislot/side_table.h"
 
 namespace multislot {
 namespace cpython {
 inline namespace MULTISLOT_PYTHON_ABI {
 namespace internal {
-
-// What names a cache in the dicts of the interpreters: given out on first need,
-// and to no other cache of this process, so that one in the memory of another
-// that is gone finds nothing of that one's. (Where pointers have 32 bits the
-// numbers come again after 2^32 caches.) Zero is none yet.
-using CacheNumber = std::atomic<std::uintptr_t>;
-
-// The last one that was given out. A cache that is one for several shared
-// objects needs a number that all of them respect: see MULTISLOT_SHARED.
-MULTISLOT_SHARED inline CacheNumber g_last_cache_number{0};
-
-// The object that the record's interpreter owns for the cache, borrowed; null
-// if there is none. A pending Python error stays pending.
-PyObject* FindOwned(const Record* record, const CacheNumber& cache);
 
 // Makes the interpreter own the object for the cache, unless it owns one for it
 // already, and returns the one that it owns then, borrowed: of several calls
@@ -38,8 +22,12 @@ PyObject* FindOwned(const Record* record, const CacheNumber& cache);
 // gives it back to the interpreter if it is not needed, which may run Python
 // code. Without a record, or memory, nobody owns the object and it lives for
 // ever. A pending Python error stays pending.
-PyObject* Own(Record* record, CacheNumber& cache, PyObject* object,
-              CacheNumber& last_number = g_last_cache_number);
+PyObject* Own(Record* record, const SideTable& cache, PyObject* object);
+
+// Releases what the interpreter of these tables owned, the last object first,
+// so that each goes before those that it was made from. The interpreter has
+// retired. Runs code of others.
+void Release(multislot::internal::Table* tables);
 
 }  // namespace internal
 }  // namespace MULTISLOT_PYTHON_ABI

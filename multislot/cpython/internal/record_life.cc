@@ -7,9 +7,13 @@
 #include <new>
 
 #include "multislot/cpython/internal/keep_error.h"
+#include "multislot/cpython/internal/owned.h"
 #include "multislot/cpython/internal/python_abi.h"
 #include "multislot/cpython/internal/records.h"
+#include "multislot/internal/interpreter_traits.h"
 #include "multislot/internal/registry.h"
+#include "multislot/internal/table.h"
+#include "multislot/internal/table_fill.h"
 #include "multislot/interpreter.h"
 
 // The library's answer to python_abi.h. In a program there may be the libraries
@@ -34,7 +38,11 @@ inline PyMutex g_dict_mutex = {0};
 
 namespace {
 
+using multislot::internal::FreeTables;
+using multislot::internal::g_register;
+using multislot::internal::InterpreterTraits;
 using multislot::internal::RegistryLock;
+using multislot::internal::Table;
 
 std::uintptr_t AddressOf(PyInterpreterState* state) noexcept {
   return reinterpret_cast<std::uintptr_t>(state);
@@ -59,9 +67,8 @@ Record* TakeUnused(const std::atomic<Record*>& place) noexcept {
 Record* AddRecord(std::atomic<Record*>& place) noexcept {
   void* memory = ::operator new(sizeof(Record), std::nothrow);
   if (memory == nullptr) return nullptr;
-  auto* record =
-      new (memory) Record{{kUnproven}, Interpreter(), Record::kNew, 0,        0,
-                          {0},         false,         nullptr,      {nullptr}};
+  auto* record = new (memory) Record{
+      {kUnproven}, Interpreter(), Record::kNew, 0, 0, {0}, false, {nullptr}};
   RegistryLock lock;
   std::atomic<Record*>* end = &place;
   while (Record* next = end->load(std::memory_order_relaxed)) {
@@ -292,30 +299,23 @@ void End(PyObject* capsule) {
     // There is no dict to look into any more; asking for it would make one.
     record->address.store(kUnproven, std::memory_order_relaxed);
   }
-  record->interpreter.retire();
+  Table* tables =
+      InterpreterTraits<Interpreter>::RetireAndTakeTables(&record->interpreter);
   // Runs code of others, which finds the interpreter ended.
-  PyObject* owned = record->owned;
-  record->owned = nullptr;
-  Py_DecRef(owned);
+  Release(tables);
+  FreeTables(g_register, tables);
   FreeRecord(record);
 }
 
 // A capsule with a new record, or null with or without an error set.
 PyObject* NewCapsule(PyInterpreterState* state) {
-  PyObject* owned = PyDict_New();
-  if (owned == nullptr) return nullptr;
   Record* record = TakeRecord(state);
-  PyObject* capsule =
-      record == nullptr ? nullptr : PyCapsule_New(record, kRecordName, End);
+  if (record == nullptr) return nullptr;
+  PyObject* capsule = PyCapsule_New(record, kRecordName, End);
   if (capsule == nullptr) {
-    Py_DecRef(owned);
-    if (record != nullptr) {
-      record->interpreter.retire();
-      FreeRecord(record);
-    }
-    return nullptr;
+    record->interpreter.retire();
+    FreeRecord(record);
   }
-  record->owned = owned;
   return capsule;
 }
 

@@ -22,7 +22,7 @@ inline namespace MULTISLOT_PYTHON_ABI {
 namespace internal {
 
 // Stands for the layout of what is in it; see internal/registry.h.
-inline namespace records_1 {
+inline namespace records_2 {
 
 // What is known of one CPython interpreter. record_life.h says when a record
 // is born and when it ends; its memory is then used for another interpreter,
@@ -52,9 +52,6 @@ struct Record {
 
   bool hook_tried;  // of ask_if_several.cc, in this life; under the lock too
 
-  // Of owned.cc: what the interpreter owns. The record's end releases it.
-  PyObject* owned;
-
   std::atomic<Record*> next;  // in its place of the table; see there
 };
 
@@ -81,7 +78,7 @@ struct RecordTable {
 };
 MULTISLOT_SHARED inline RecordTable g_records = {};
 
-}  // namespace records_1
+}  // namespace records_2
 
 // Where records of an interpreter at this address are. The product's high bits
 // depend on all of the address; allocators align interpreters to pages.

@@ -12,10 +12,11 @@
 #include "multislot/cpython/import_attr.h"
 #include "multislot/cpython/multislot.h"
 #include "multislot/fixed_slots.h"
+#include "multislot/side_table.h"
 
 namespace {
 
-using Cache = multislot::cpython::HandleCache<multislot::FixedSlots<8>>;
+using Cache = multislot::cpython::HandleCache<multislot::SideTable>;
 using TightCache = multislot::cpython::HandleCache<multislot::FixedSlots<1>>;
 using multislot::cpython::AskIfSeveral;
 using IfSeveralCache =

@@ -9,6 +9,7 @@
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/multislot.h"
 #include "multislot/fixed_slots.h"
+#include "multislot/side_table.h"
 
 namespace {
 
@@ -23,7 +24,7 @@ PyObject* MakeError() {
   return PyErr_NewException("crowd.Error", PyExc_ValueError, nullptr);
 }
 
-const multislot::cpython::HandleCache<multislot::FixedSlots<8>> g_error;
+const multislot::cpython::HandleCache<multislot::SideTable> g_error;
 const multislot::cpython::HandleCache<multislot::FixedSlots<1>> g_tight_error;
 multislot_cache g_c_error = MULTISLOT_CACHE_INIT;
 

@@ -8,11 +8,11 @@
 
 #include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/handle_cache.h"
-#include "multislot/fixed_slots.h"
+#include "multislot/side_table.h"
 
 namespace {
 
-using Cache = multislot::cpython::HandleCache<multislot::FixedSlots<8>>;
+using Cache = multislot::cpython::HandleCache<multislot::SideTable>;
 
 PyObject* New(PyObject* borrowed) {
   Py_XINCREF(borrowed);
@@ -37,7 +37,7 @@ PyObject* Own(PyObject*, PyObject*) {
 }
 
 PyObject* IfSeveral(PyObject*, PyObject*) {
-  static const multislot::cpython::HandleCache<multislot::FixedSlots<8>,
+  static const multislot::cpython::HandleCache<multislot::SideTable,
                                                multislot::cpython::AskIfSeveral>
       cache;
   return New(cache.get_or_create(probe::MakeList));

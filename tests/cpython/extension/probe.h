@@ -4,7 +4,7 @@
 #include <Python.h>
 
 #include "multislot/cpython/handle_cache.h"
-#include "multislot/fixed_slots.h"
+#include "multislot/side_table.h"
 
 namespace probe {
 
@@ -17,7 +17,7 @@ inline PyObject* MakeList() { return Py_BuildValue("[L]", InterpreterId()); }
 
 // A cache in an inline function, as header-only libraries have them: of two
 // extensions that use it the process may have one (gcc) or two.
-using Cache = multislot::cpython::HandleCache<multislot::FixedSlots<8>>;
+using Cache = multislot::cpython::HandleCache<multislot::SideTable>;
 #if defined(__GNUC__)
 __attribute__((visibility("default")))  // whatever -fvisibility says
 #endif
