@@ -32,9 +32,14 @@ int main() {
   const multislot::cpython::HandleCache<multislot::FixedSlots<4>>
       empty_handle_cache;
   const multislot::cpython::HandleCache<multislot::FixedSlots<4>> handle_cache;
+  const BasicPyHandleCache<multislot::SideTable> empty_table;
+  const BasicPyHandleCache<multislot::SideTable> table;
+  const multislot::cpython::HandleCache<multislot::SideTable> table_cache;
   for (int i : {0, 1, 69}) {
     static_cast<void>(
         cache.ptr_or(&interpreters[i], [i] { return Handle(0x1000 + i); }));
+    static_cast<void>(
+        table.ptr_or(&interpreters[i], [i] { return Handle(0x5000 + i); }));
   }
   static_cast<void>(
       single.ptr_or(&interpreters[2], [] { return Handle(0x2000); }));
@@ -43,11 +48,16 @@ int main() {
   const multislot::cpython::Runtime runtime;
   const PyObject* const list =
       handle_cache.get_or_create([] { return PyList_New(0); });
+  static_cast<void>(table_cache.get_or_create([list] {
+    Py_INCREF(const_cast<PyObject*>(list));
+    return const_cast<PyObject*>(list);
+  }));
   interpreters[1].retire();
 
-  const void* const all[] = {&empty,        &cache,   &single,
-                             &single_bare,  &of_bare, &empty_handle_cache,
-                             &handle_cache, &list};
+  const void* const all[] = {&empty,        &cache,      &single,
+                             &single_bare,  &of_bare,    &empty_handle_cache,
+                             &handle_cache, &list,       &empty_table,
+                             &table,        &table_cache};
   Stop(all);
   return 0;
 }

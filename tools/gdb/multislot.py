@@ -7,6 +7,7 @@
 
 import gdb
 import gdb.printing
+import gdb.types
 
 
 def _value(atomic):
@@ -29,26 +30,45 @@ _BUSY_TAG = 2
 _WIDE = gdb.lookup_type("long").pointer().sizeof >= 8
 _HOME_SHIFT = 4 if _WIDE else 3
 _HOME_BITS = 20 if _WIDE else 12
-_REGISTER = "multislot::internal::register_3::g_register"
+_REGISTER = "multislot::internal::register_4::g_register"
 
 
 def _home_index(tag):
     return (tag >> _HOME_SHIFT) & ((1 << _HOME_BITS) - 1)
 
 
+def _page(number):
+    """Of the register; None if it does not reach there."""
+    register = gdb.parse_and_eval(_REGISTER)
+    if number == 0:
+        return register["first_page"]
+    chunk = number.bit_length() - 1
+    if chunk > register["chunks"].type.range()[1]:
+        return None
+    pages = _value(register["chunks"][chunk])
+    return pages[number - (1 << chunk)] if int(pages) else None
+
+
 def _is_live(tag):
     """Whether the register knows the tag; None if there is no telling."""
     try:
-        register = gdb.parse_and_eval(_REGISTER)
         page_number, entry = divmod(_home_index(tag), 64)
-        if page_number == 0:
-            page = register["first_page"]
-        else:
-            chunk = page_number.bit_length() - 1
-            page = _value(register["chunks"][chunk])[page_number - (1 << chunk)]
-        return int(_value(page["live"][entry])) == tag
-    except gdb.error:
+        return int(_value(_page(page_number)["live"][entry])) == tag
+    except (gdb.error, TypeError):
         return None
+
+
+def _tables():
+    """(home index, table) of each live interpreter."""
+    number = 0
+    while True:
+        page = _page(number)
+        if page is None:
+            return
+        for entry in range(64):
+            if int(page["tables"][entry]):
+                yield number * 64 + entry, _value(page["tables"][entry].dereference())
+        number += 1
 
 
 def _is_bare(policy):
@@ -98,11 +118,35 @@ class SingleSlot:
             yield _name(self.key, bare=False), self.handle
 
 
+class SideTable:
+    def __init__(self, value):
+        self.index = int(_value(value["index_"]))
+        self.filled = []
+        pointer = gdb.lookup_type("void").pointer().pointer()
+        for home, table in _tables():
+            if self.index < int(table["size"]):
+                handle = (table + 1).cast(pointer)[self.index]
+                if int(handle):
+                    self.filled.append(("[home %d]" % home, handle))
+
+    def to_string(self):
+        return "SideTable: index %d, %d slots filled" % (self.index, len(self.filled))
+
+    def children(self):
+        return iter(self.filled)
+
+
 class Cache:
-    """A cache that has its policy as the member slots_."""
+    """A cache that has its policy as the member slots_, or places_.slots."""
+
+    @staticmethod
+    def slots(value):
+        if gdb.types.has_field(value.type.strip_typedefs(), "slots_"):
+            return value["slots_"]
+        return value["places_"]["slots"]
 
     def __new__(cls, value):
-        slots = value["slots_"]
+        slots = cls.slots(value)
         found = gdb.default_visualizer(slots)
         return found if found is not None else super().__new__(cls)
 
@@ -110,12 +154,13 @@ class Cache:
         self.value = value
 
     def to_string(self):
-        return "%s" % self.value["slots_"]
+        return "%s" % self.slots(self.value)
 
 
 def _printers():
     printers = gdb.printing.RegexpCollectionPrettyPrinter("multislot")
     printers.add_printer("FixedSlots", r"^multislot::FixedSlots<.*>$", FixedSlots)
+    printers.add_printer("SideTable", r"^multislot::SideTable$", SideTable)
     printers.add_printer("SingleSlot", r"^multislot::BasicPyHandleCache<multislot::SingleSlot>$", SingleSlot)
     printers.add_printer("BasicPyHandleCache", r"^multislot::BasicPyHandleCache<.*>$", Cache)
     printers.add_printer("HandleCache", r"^multislot::cpython::(\w+::)?HandleCache<.*>$", Cache)
