@@ -123,6 +123,7 @@ Farm::Farm(const FarmOptions& options, std::vector<Callable> callables)
   phases_.emplace_back(Policy::kNone, 0, options, callables_);
   phases_.emplace_back(Policy::kSingle, 1, options, callables_);
   phases_.emplace_back(Policy::kFixed, options.slots, options, callables_);
+  phases_.emplace_back(Policy::kTable, 0, options, callables_);
 }
 
 absl::Status Farm::Run() {

@@ -43,7 +43,7 @@ FarmResults RunSmallFarm(int slots) {
   options.slots = slots;
   const absl::StatusOr<FarmResults> results = RunFarm(options);
   EXPECT_TRUE(results.ok()) << results.status();
-  if (!results.ok() || results->policies.size() != 3) std::abort();
+  if (!results.ok() || results->policies.size() != 4) std::abort();
   for (const PolicyResults& policy : results->policies) {
     EXPECT_EQ(policy.lookups, kAllLookups);
     EXPECT_EQ(policy.wrong, 0u);
@@ -102,6 +102,12 @@ TEST(FarmTest, TooFewSlotsServeAsManyInterpretersAsThereAreSlots) {
         static_cast<std::uint64_t>(slots * kOperators) * (kRounds - 1);
     EXPECT_EQ(fixed.slow_accesses, kAllLookups - hits);
   }
+}
+
+TEST(FarmTest, ATableServesAllWhateverTheirNumber) {
+  const PolicyResults& table = EnoughSlots().policies[3];
+  EXPECT_EQ(table.policy, Policy::kTable);
+  EXPECT_EQ(table.slow_accesses, kOperators * kInterpreters);
 }
 
 TEST(FarmTest, SaysHowManyOperatorsThereAre) {
@@ -171,7 +177,8 @@ TEST(ProgramTest, AnArgumentThatIsNoFlagIsAnError) {
 TEST(ProgramTest, ExtremesWork) {
   for (const char* flags :
        {"--interpreters=1 --operators=1 --lookups=1 --slots=1",
-        "--interpreters=3 --operators=2 --lookups=10000 --slots=64"}) {
+        "--interpreters=3 --operators=2 --lookups=10000 --slots=64",
+        "--interpreters=64 --operators=3 --lookups=100 --slots=8"}) {
     const Outcome outcome = RunProgram(flags);
     EXPECT_EQ(outcome.status, 0) << flags;
   }
@@ -185,7 +192,7 @@ TEST(ProgramTest, WritesTableAndJson) {
   EXPECT_EQ(outcome.status, 0);
   for (const char* line :
        {"Python 3.", "2 interpreters", "10 operators", "no cache ",
-        "single slot ", "fixed slots (5) ", " GIL\n"}) {
+        "single slot ", "fixed slots (5) ", "side table ", " GIL\n"}) {
     EXPECT_THAT(outcome.output, HasSubstr(line)) << line;
   }
 
@@ -205,7 +212,8 @@ TEST(ProgramTest, WritesTableAndJson) {
           R"([{]"python": "3[.][0-9]+[.][^"]+", "interpreters": 2, )",
           R"("policies": [[][[:space:]]*)", policy("none", 0, "0[.]0+", 2000),
           ",[[:space:]]*", policy("single", 1, "0[.]4950*", 1010),
-          ",[[:space:]]*", policy("fixed", 5, "0[.]990*", 20),
+          ",[[:space:]]*", policy("fixed", 5, "0[.]990*", 20), ",[[:space:]]*",
+          policy("table", 0, "0[.]990*", 20),
           "[[:space:]]*[]][}][[:space:]]*")));
 }
 

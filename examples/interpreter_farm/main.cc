@@ -1,9 +1,10 @@
 // Starts a farm of Python interpreters in one process, has each of them look a
 // few hundred operators up, and prints what that costs without a handle cache,
-// with one slot for all, and with a slot for each.
+// with one slot for all, with a number of slots, and with a table for each
+// interpreter.
 //
 //   ./bazelw run //examples/interpreter_farm
-//   ./bazelw run //examples/interpreter_farm -- --interpreters=4 --slots=2
+//   ./bazelw run //examples/interpreter_farm -- --interpreters=64 --slots=8
 
 #include <cstdint>
 #include <cstdio>

@@ -12,6 +12,7 @@
 #include "multislot/basic_py_handle_cache.h"
 #include "multislot/fixed_slots.h"
 #include "multislot/interpreter.h"
+#include "multislot/side_table.h"
 #include "multislot/single_slot.h"
 
 namespace interpreter_farm {
@@ -105,6 +106,8 @@ std::unique_ptr<Operators> Operators::Make(
       return MakeCached<multislot::SingleSlot>(callables);
     case Policy::kFixed:
       return kFixedMakers.at(static_cast<std::size_t>(slots) - 1)(callables);
+    case Policy::kTable:
+      return MakeCached<multislot::SideTable>(callables);
     case Policy::kNone:
       break;
   }

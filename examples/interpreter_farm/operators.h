@@ -23,6 +23,7 @@ enum class Policy {
   kNone,    // nothing: asks the slow accessor each time
   kSingle,  // multislot::SingleSlot
   kFixed,   // multislot::FixedSlots
+  kTable,   // multislot::SideTable
 };
 
 constexpr int kMaxSlots = 64;

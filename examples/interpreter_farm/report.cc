@@ -28,6 +28,8 @@ std::string InWords(const PolicyResults& results) {
       return "single slot";
     case Policy::kFixed:
       return absl::StrFormat("fixed slots (%d)", results.slots);
+    case Policy::kTable:
+      return "side table";
     case Policy::kNone:
       break;
   }
@@ -40,6 +42,8 @@ std::string Name(Policy policy) {
       return "single";
     case Policy::kFixed:
       return "fixed";
+    case Policy::kTable:
+      return "table";
     case Policy::kNone:
       break;
   }

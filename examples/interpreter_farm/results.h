@@ -12,7 +12,7 @@ namespace interpreter_farm {
 // What one policy did; sums over all interpreters.
 struct PolicyResults {
   Policy policy = Policy::kNone;
-  int slots = 0;  // of each operator
+  int slots = 0;  // of each operator, where that has a number
   std::uint64_t lookups = 0;
   std::uint64_t slow_accesses = 0;
   std::uint64_t wrong = 0;  // lookups that gave another object than expected
