@@ -1,52 +1,63 @@
 // What it costs an extension to get its object, in a real CPython.
 //
 //   ./bazelw run //benchmarks:adapter_hit               (or adapter_hit_py312)
-//   ./bazelw run //benchmarks:adapter_hit -- --alone
+//   ./bazelw run //benchmarks:adapter_hit -- --interpreters=1
+//   ./bazelw run //benchmarks:adapter_hit -- --interpreters=64
 //
 // Each iteration calls a function that returns one object, as an extension
 // does. The compiler can carry nothing over to the next iteration, the
 // processor can overlap them: this is throughput, with everything in the
 // first-level cache and every branch predicted.
 //
-//   main        --alone: in the main interpreter, before there was another
+//   main        --interpreters=1: in the main interpreter, before there was
+//               another
 //   main_of_8   in the main interpreter while seven others live
 //   last_of_8   in the last of those, which is the first in its place of the
 //               adapter's table, as it is in most processes
 //   in_turn     in the main interpreter and in that one by turns: with a switch
 //               of the thread's interpreter before each call
 //   colliding   in an interpreter that is not the first in its place
+//   last_of_64  --interpreters=64: in the last of as many
 //
 // Alone is a run of its own since some things are never again as fast once
-// there was a second interpreter. adapter_peers.h has what is compared; `audit`
-// is an event for CPython's audit hooks, with the one that AskIfSeveral adds
-// (main) and without (main_of_8, where it would be of no use). Compare within
-// one run only, and look at the fastest of the repetitions first: what else the
-// machine does can only add to it.
+// there was a second interpreter. adapter_peers.h has what is compared.
+//
+// first_lookup is what an interpreter's first lookup in a cache takes, in turn
+// in 10,000 caches, whose make() returns None; first_lookup/make is that make()
+// alone. `audit` is an event for CPython's audit hooks, with the one that
+// AskIfSeveral adds (main) and without (main_of_8, where it would be of no
+// use). Compare within one run only, and look at the fastest of the repetitions
+// first: what else the machine does can only add to it.
 
 #include <Python.h>
 
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/base/attributes.h"
 #include "benchmark/benchmark.h"
 #include "benchmarks/adapter_peers.h"
 #include "benchmarks/measure.h"
 #include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/handle_cache.h"
-#include "multislot/cpython/import_attr.h"
 #include "multislot/cpython/internal/records.h"
 #include "multislot/fixed_slots.h"
+#include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
 
 namespace benchmarks {
 namespace {
 
-using multislot::cpython::AskIfSeveral;
+using multislot::FixedSlots;
+using multislot::SideTable;
+using multislot::cpython::CurrentInterpreter;
+using multislot::cpython::HandleCache;
 using multislot::cpython::In;
 using multislot::cpython::Runtime;
 using multislot::cpython::SubInterpreter;
@@ -59,15 +70,15 @@ void Run(benchmark::State& state, Peer peer) {
 
 void InMain(benchmark::State& state, Peer peer) { Run(state, peer); }
 
-std::vector<std::unique_ptr<SubInterpreter>> Seven() {
-  std::vector<std::unique_ptr<SubInterpreter>> seven;
-  for (int i = 0; i < 7; ++i) {
-    seven.push_back(std::make_unique<SubInterpreter>());
-    In in(*seven.back());
+std::vector<std::unique_ptr<SubInterpreter>> SubInterpreters(int count) {
+  std::vector<std::unique_ptr<SubInterpreter>> interpreters;
+  for (int i = 0; i < count; ++i) {
+    interpreters.push_back(std::make_unique<SubInterpreter>());
+    In in(*interpreters.back());
     const Module module;
-    NoSlot(module);  // takes the only one there is
+    if (i < 8) NoSlot(module);  // takes one of the eight that there are
   }
-  return seven;
+  return interpreters;
 }
 
 const SubInterpreter* g_last = nullptr;
@@ -101,21 +112,14 @@ std::unique_ptr<SubInterpreter> Colliding() {
   do {
     made.push_back(std::make_unique<SubInterpreter>());
     In in(*made.back());
-    static_cast<void>(multislot::cpython::CurrentInterpreter());
+    static_cast<void>(CurrentInterpreter());
   } while (IsFirstInItsPlace(*made.back()));
   return std::move(made.back());
 }
 
 const SubInterpreter* g_colliding = nullptr;
 
-// GetOrCreate() with a home slot for each of the interpreters that it took.
-void* GetOrCreateOf64(const Module&) {
-  static const multislot::cpython::HandleCache<multislot::FixedSlots<64>> cache;
-  return cache.get_or_create(multislot::cpython::ImportAttr("math", "sqrt"));
-}
-
 void InColliding(benchmark::State& state, Peer peer) {
-  if (peer == GetOrCreate) peer = GetOrCreateOf64;
   In in(*g_colliding);
   Run(state, peer);
 }
@@ -124,8 +128,43 @@ void Audit(benchmark::State& state) {
   for (auto _ : state) PySys_Audit("benchmarks.event", nullptr);
 }
 
-void RegisterAll(bool alone) {
-  Register(alone ? "audit/main" : "audit/main_of_8", Audit);
+ABSL_ATTRIBUTE_NOINLINE PyObject* MakeNone() {
+  Py_INCREF(Py_None);
+  return Opaque(Py_None);
+}
+
+constexpr int kFirstLookups = 10000;
+
+// Calls look_up(i) for each i, in an interpreter that has looked nothing up.
+template <typename LookUp>
+void FirstLookups(benchmark::State& state, LookUp look_up) {
+  while (state.KeepRunningBatch(kFirstLookups)) {
+    state.PauseTiming();
+    auto interpreter = std::make_unique<SubInterpreter>();
+    {
+      In in(*interpreter);
+      static_cast<void>(CurrentInterpreter());
+      state.ResumeTiming();
+      for (int i = 0; i < kFirstLookups; ++i) Opaque(look_up(i));
+      state.PauseTiming();
+    }
+    interpreter.reset();
+    state.ResumeTiming();
+  }
+}
+
+template <typename Cache>
+void FirstLookupsIn(benchmark::State& state) {
+  static const Cache caches[kFirstLookups];
+  FirstLookups(state, [](int i) { return caches[i].get_or_create(MakeNone); });
+}
+
+void RegisterFirstLookup(const std::string& name,
+                         void (*run)(benchmark::State&)) {
+  Register("first_lookup/" + name, run)->Iterations(kFirstLookups);
+}
+
+void RegisterAll(int interpreters) {
   for (const auto& [name, peer] : kPeers) {
     const auto add = [prefix = std::string(name) + "/", function = peer](
                          const char* place,
@@ -134,9 +173,15 @@ void RegisterAll(bool alone) {
         run(state, function);
       });
     };
-    if (alone) {
-      // With one interpreter there is always a slot.
-      if (peer != NoSlot) add("main", InMain);
+    if (interpreters == 64) {
+      if (peer == Floor || peer == GetOrCreate || peer == GetOrCreateFixed ||
+          peer == NoSlot) {
+        add("last_of_64", InLast);
+      }
+    } else if (peer == NoSlot) {
+      // Of eight interpreters each has one.
+    } else if (interpreters == 1) {
+      add("main", InMain);
     } else {
       add("main_of_8", InMain);
       add("last_of_8", InLast);
@@ -146,6 +191,26 @@ void RegisterAll(bool alone) {
       }
     }
   }
+  if (interpreters == 1) Register("audit/main", Audit);
+  if (interpreters == 8) {
+    Register("audit/main_of_8", Audit);
+    RegisterFirstLookup("get_or_create",
+                        FirstLookupsIn<HandleCache<SideTable>>);
+    RegisterFirstLookup("get_or_create_fixed",
+                        FirstLookupsIn<HandleCache<FixedSlots<8>>>);
+    RegisterFirstLookup("make", [](benchmark::State& state) {
+      FirstLookups(state, [](int) { return MakeNone(); });
+    });
+  }
+}
+
+// N of the argument --interpreters=N, which is taken away; 8 without it.
+int Interpreters(int* argc, char** argv) {
+  constexpr char kFlag[] = "--interpreters=";
+  const char* last = argv[*argc - 1];
+  if (std::strncmp(last, kFlag, std::strlen(kFlag)) != 0) return 8;
+  --*argc;
+  return std::atoi(last + std::strlen(kFlag));
 }
 
 }  // namespace
@@ -153,26 +218,30 @@ void RegisterAll(bool alone) {
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
-  const bool alone = argc > 1 && std::strcmp(argv[argc - 1], "--alone") == 0;
-  if (alone) --argc;
+  const int interpreters = benchmarks::Interpreters(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::AddCustomContext("python", PY_VERSION);
+  benchmark::AddCustomContext(
+      "bytes_of_a_handle_cache",
+      std::to_string(sizeof(multislot::cpython::HandleCache<>)));
   if (const char* version = benchmarks::PybindVersion()) {
     benchmark::AddCustomContext("pybind11", version);
   }
-  benchmarks::RegisterAll(alone);
+  benchmarks::RegisterAll(interpreters);
   multislot::cpython::Runtime runtime;
   std::vector<std::unique_ptr<multislot::cpython::SubInterpreter>> others;
-  if (alone) {
+  if (interpreters == 1) {
     multislot::cpython::AskIfSeveral::Register();
   } else {
     // In the few processes in which the last one collides, others.
     do {
-      others = benchmarks::Seven();
+      others = benchmarks::SubInterpreters(interpreters - 1);
     } while (!benchmarks::IsFirstInItsPlace(*others.back()));
     benchmarks::g_last = others.back().get();
-    others.push_back(benchmarks::Colliding());
-    benchmarks::g_colliding = others.back().get();
+    if (interpreters == 8) {
+      others.push_back(benchmarks::Colliding());
+      benchmarks::g_colliding = others.back().get();
+    }
   }
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

@@ -11,6 +11,7 @@
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/import_attr.h"
 #include "multislot/fixed_slots.h"
+#include "multislot/side_table.h"
 
 #if __has_include(<pybind11/gil_safe_call_once.h>)
 #include <pybind11/gil_safe_call_once.h>
@@ -21,6 +22,7 @@ namespace benchmarks {
 namespace {
 
 using multislot::FixedSlots;
+using multislot::SideTable;
 using multislot::cpython::AskIfSeveral;
 using multislot::cpython::CurrentInterpreter;
 using multislot::cpython::HandleCache;
@@ -87,22 +89,27 @@ void* Floor(const Module&) {
 }
 
 void* GetOrCreate(const Module&) {
-  static const HandleCache<FixedSlots<8>> cache;
+  static const HandleCache<SideTable> cache;
   return cache.get_or_create(Make);
 }
 
 void* GetOrCreateIfSeveral(const Module&) {
-  static const HandleCache<FixedSlots<8>, AskIfSeveral> cache;
+  static const HandleCache<SideTable, AskIfSeveral> cache;
   return cache.get_or_create(Make);
 }
 
 void* GetOrCreateGiven(const Module& module) {
-  static const HandleCache<FixedSlots<8>> cache;
+  static const HandleCache<SideTable> cache;
   return cache.get_or_create(module.interpreter(), Make);
 }
 
+void* GetOrCreateFixed(const Module&) {
+  static const HandleCache<FixedSlots<8>> cache;
+  return cache.get_or_create(Make);
+}
+
 void* NoSlot(const Module&) {
-  static const HandleCache<FixedSlots<1>> cache;
+  static const HandleCache<FixedSlots<8>> cache;
   return cache.get_or_create(Make);
 }
 

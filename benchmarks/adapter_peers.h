@@ -35,13 +35,15 @@ using Peer = void* (*)(const Module&);
 // Asks CPython for the current interpreter, and no more.
 void* Floor(const Module&);
 
-// HandleCache<FixedSlots<8>>: as it is used, with AskIfSeveral, and for code
-// that holds the interpreter already.
+// HandleCache<SideTable>, the default: as it is used, with AskIfSeveral, and
+// for code that holds the interpreter already.
 void* GetOrCreate(const Module&);
 void* GetOrCreateIfSeveral(const Module&);
 void* GetOrCreateGiven(const Module&);
 
-// As GetOrCreate, where others have all the slots.
+// HandleCache<FixedSlots<8>>, for an interpreter that has a slot, and for one
+// that has none since eight others have them all.
+void* GetOrCreateFixed(const Module&);
 void* NoSlot(const Module&);
 
 // Imports the module and gets the attribute, each time.
@@ -80,6 +82,7 @@ constexpr NamedPeer kPeers[] = {
     {"get_or_create", GetOrCreate},
     {"get_or_create_if_several", GetOrCreateIfSeveral},
     {"get_or_create_given", GetOrCreateGiven},
+    {"get_or_create_fixed", GetOrCreateFixed},
     {"no_slot", NoSlot},
     {"import", Import},
     {"interpreter_dict", InterpreterDict},

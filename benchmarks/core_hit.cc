@@ -62,7 +62,7 @@ void RunInlined(benchmark::State& state, std::size_t position) {
 
 template <typename Cache>
 void RegisterPeer(Peer<Cache> peer) {
-  for (std::size_t i = 0; i < Cache::capacity(); ++i) {
+  for (std::size_t i = 0; i < kInterpreters<Cache>; ++i) {
     const std::string name =
         "/" + std::string(peer.name) + "/" + std::to_string(i);
     Register("getter" + name,
@@ -77,6 +77,7 @@ void RegisterPeer(Peer<Cache> peer) {
   visit(Peer<Floor>{"floor"});
   visit(Peer<Single>{"single"});
   ForEachFixed(visit);
+  visit(Peer<Table>{"side_table"});
   ForEachRival(visit);
   return true;
 }();

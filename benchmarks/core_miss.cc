@@ -6,10 +6,14 @@
 //   accessor      the slow accessor, called as a lookup calls it, and no more
 //   miss          a lookup in an empty cache whose accessor has nothing to give
 //   overflow      a lookup of one interpreter more than the cache has slots for
-//   fill          the first lookup in a cache
+//   fill          an interpreter's first lookup in a cache. With a SideTable
+//   the
+//                 interpreter's table grows meanwhile, from nothing.
 //   fill_last     the lookup that takes a cache's last slot
 //   reclaim       the first lookup in a cache whose interpreters have all
-//   retired interpreter   an interpreter registers and retires
+//                 retired
+//   interpreter   an interpreter registers and retires; with a cache's name, it
+//                 fills one such cache in between
 //
 // The accessor returns a pointer and does nothing else. Throughput; caches that
 // are filled lie one after the other, and the processor sees them coming.
@@ -68,7 +72,7 @@ void Fill(benchmark::State& state, std::size_t slots_taken, Others others) {
     state.PauseTiming();
     if constexpr (std::is_same_v<Cache, ThreadLocalMap>)
       ThreadLocalMap::Clear();
-    const auto caches = std::make_unique<Cache[]>(kBatch);
+    const auto caches = Caches<Cache>(kBatch);
     std::vector<std::unique_ptr<InterpreterOf<Cache>>> fillers;
     for (std::size_t i = 0; i < slots_taken; ++i) {
       fillers.push_back(std::make_unique<InterpreterOf<Cache>>());
@@ -96,6 +100,15 @@ void RegisterAndRetire(benchmark::State& state) {
 }
 
 template <typename Cache>
+void RegisterFillAndRetire(benchmark::State& state) {
+  const auto caches = Caches<Cache>(1);
+  for (auto _ : state) {
+    Interpreter interpreter;
+    Opaque(caches[0].ptr_or(Opaque(&interpreter), Access));
+  }
+}
+
+template <typename Cache>
 void RegisterFill(const std::string& name, std::size_t slots_taken,
                   Others others) {
   Register(name, [slots_taken, others](benchmark::State& state) {
@@ -108,25 +121,32 @@ void RegisterFill(const std::string& name, std::size_t slots_taken,
     using Cache = typename decltype(peer)::Cache;
     RegisterFill<Cache>(std::string("fill/") + peer.name, 0, Others::kAlive);
   };
-  const auto slots = [](auto peer) {
+  const auto own = [](auto peer) {
     using Cache = typename decltype(peer)::Cache;
     const std::string name = peer.name;
-    Register("overflow/" + name, Overflow<Cache>);
-  };
-  const auto fixed = [](auto peer) {
-    using Cache = typename decltype(peer)::Cache;
-    const std::string name = peer.name;
-    constexpr std::size_t kSlots = Cache::capacity();
     Register("miss/" + name, Miss<Cache>);
-    RegisterFill<Cache>("fill_last/" + name, kSlots - 1, Others::kAlive);
-    RegisterFill<Cache>("reclaim/" + name, kSlots, Others::kRetired);
+    RegisterFill<Cache>("reclaim/" + name, kInterpreters<Cache>,
+                        Others::kRetired);
+    Register("interpreter/" + name, RegisterFillAndRetire<Cache>);
+  };
+  const auto overflow = [](auto peer) {
+    using Cache = typename decltype(peer)::Cache;
+    Register(std::string("overflow/") + peer.name, Overflow<Cache>);
+  };
+  const auto fill_last = [](auto peer) {
+    using Cache = typename decltype(peer)::Cache;
+    RegisterFill<Cache>(std::string("fill_last/") + peer.name,
+                        Cache::capacity() - 1, Others::kAlive);
   };
   Register("accessor", Accessor);
   every(Peer<Single>{"single"});
-  slots(Peer<Single>{"single"});
+  overflow(Peer<Single>{"single"});
   ForEachFixed(every);
-  ForEachFixed(slots);
-  ForEachFixed(fixed);
+  ForEachFixed(own);
+  ForEachFixed(overflow);
+  ForEachFixed(fill_last);
+  every(Peer<Table>{"side_table"});
+  own(Peer<Table>{"side_table"});
   ForEachRival(every);
   Register("interpreter", RegisterAndRetire);
   return true;

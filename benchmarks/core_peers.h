@@ -19,7 +19,9 @@
 #include "multislot/basic_py_handle_cache.h"
 #include "multislot/fixed_slots.h"
 #include "multislot/interpreter.h"
+#include "multislot/side_table.h"
 #include "multislot/single_slot.h"
+#include "multislot/slot_policy.h"
 
 // What a user may take to remember a handle for each interpreter, all with the
 // interface of BasicPyHandleCache as far as the benchmarks need it. Each rival
@@ -32,6 +34,7 @@ using multislot::BasicPyHandleCache;
 using multislot::FixedSlots;
 using multislot::Interpreter;
 using multislot::kUnlimited;
+using multislot::SideTable;
 using multislot::SingleSlot;
 
 // Something for a handle to point to; nobody looks inside.
@@ -39,9 +42,6 @@ inline PyObject* Handle() {
   static char object;
   return reinterpret_cast<PyObject*>(&object);
 }
-
-// With how many interpreters a cache without a limit of its own is measured.
-constexpr std::size_t kInterpreters = 8;
 
 // Cannot miss, knows one handle.
 class Floor {
@@ -80,7 +80,7 @@ class CallOnce {
 class ThreadLocalMap {
  public:
   using interpreter_type = Interpreter;
-  static constexpr std::size_t capacity() { return kInterpreters; }
+  static constexpr std::size_t capacity() { return kUnlimited; }
 
   template <typename SlowAccessor>
   PyObject* ptr_or(Interpreter* interpreter,
@@ -108,7 +108,7 @@ class ThreadLocalMap {
 class SharedMutexMap {
  public:
   using interpreter_type = Interpreter;
-  static constexpr std::size_t capacity() { return kInterpreters; }
+  static constexpr std::size_t capacity() { return kUnlimited; }
 
   template <typename SlowAccessor>
   PyObject* ptr_or(Interpreter* interpreter,
@@ -132,7 +132,7 @@ class SharedMutexMap {
 class MutexFlatMap {
  public:
   using interpreter_type = Interpreter;
-  static constexpr std::size_t capacity() { return kInterpreters; }
+  static constexpr std::size_t capacity() { return kUnlimited; }
 
   template <typename SlowAccessor>
   PyObject* ptr_or(Interpreter* interpreter,
@@ -159,7 +159,7 @@ class MapPerInterpreter {
   struct interpreter_type {
     absl::flat_hash_map<const MapPerInterpreter*, PyObject*> handles;
   };
-  static constexpr std::size_t capacity() { return kInterpreters; }
+  static constexpr std::size_t capacity() { return kUnlimited; }
 
   template <typename SlowAccessor>
   PyObject* ptr_or(interpreter_type* interpreter,
@@ -176,14 +176,14 @@ template <typename CacheType>
 struct Peer {
   using Cache = CacheType;
   const char* name;
-  std::size_t limit = Cache::capacity();  // of interpreters that it remembers
 };
 
 using Single = BasicPyHandleCache<SingleSlot>;
 template <std::size_t Slots>
 using Fixed = BasicPyHandleCache<FixedSlots<Slots>>;
+using Table = BasicPyHandleCache<SideTable>;
 
-// Calls visit() with the Peer for each cache of this library.
+// Calls visit() with the Peer for each FixedSlots that is measured.
 template <typename Visit>
 void ForEachFixed(Visit visit) {
   visit(Peer<Fixed<1>>{"fixed_1"});
@@ -195,14 +195,14 @@ void ForEachFixed(Visit visit) {
   visit(Peer<Fixed<64>>{"fixed_64"});
 }
 
-// The same for those of others.
+// The same for what is not of this library.
 template <typename Visit>
 void ForEachRival(Visit visit) {
   visit(Peer<CallOnce>{"call_once"});
-  visit(Peer<ThreadLocalMap>{"thread_local_map", kUnlimited});
-  visit(Peer<SharedMutexMap>{"shared_mutex_map", kUnlimited});
-  visit(Peer<MutexFlatMap>{"mutex_flat_map", kUnlimited});
-  visit(Peer<MapPerInterpreter>{"map_per_interpreter", kUnlimited});
+  visit(Peer<ThreadLocalMap>{"thread_local_map"});
+  visit(Peer<SharedMutexMap>{"shared_mutex_map"});
+  visit(Peer<MutexFlatMap>{"mutex_flat_map"});
+  visit(Peer<MapPerInterpreter>{"map_per_interpreter"});
 }
 
 // What is made to look things up with. (Single slots know only its base.)
@@ -211,12 +211,19 @@ using InterpreterOf = std::conditional_t<
     std::is_base_of<typename Cache::interpreter_type, Interpreter>::value,
     Interpreter, typename Cache::interpreter_type>;
 
-// A cache, and the interpreters that have filled it, as many as it can hold.
+// With how many interpreters a cache is measured: as many as it can hold, and
+// eight if it has no limit.
+template <typename Cache>
+constexpr std::size_t kInterpreters = Cache::capacity() == kUnlimited
+                                          ? 8
+                                          : Cache::capacity();
+
+// A cache, and the interpreters that have filled it.
 template <typename Cache>
 class Full {
  public:
-  Full() {
-    for (std::size_t i = 0; i < Cache::capacity(); ++i) {
+  explicit Full(std::size_t interpreters = kInterpreters<Cache>) {
+    for (std::size_t i = 0; i < interpreters; ++i) {
       interpreters_.push_back(std::make_unique<InterpreterOf<Cache>>());
       static_cast<void>(cache_->ptr_or(interpreters_.back().get(), Handle));
     }
@@ -232,6 +239,20 @@ class Full {
   std::unique_ptr<Aligned> cache_ = std::make_unique<Aligned>();
   std::vector<std::unique_ptr<InterpreterOf<Cache>>> interpreters_;
 };
+
+constexpr std::size_t kMostCaches = 100000;
+
+// So many caches, which no live interpreter has filled. Those with a SideTable
+// are the same each time: a cache uses an index up, and is made to live long.
+template <typename Cache>
+std::shared_ptr<const Cache[]> Caches(std::size_t count) {
+  if constexpr (std::is_same_v<Cache, Table>) {
+    static const Table caches[kMostCaches];
+    return std::shared_ptr<const Table[]>(caches, [](const Table*) {});
+  } else {
+    return std::shared_ptr<const Cache[]>(new Cache[count]);
+  }
+}
 
 }  // namespace benchmarks
 

@@ -7,17 +7,20 @@
 //                  number of threads that do not slow one another down, as long
 //                  as each has a core.
 //   threads_apart  the same, each thread in a cache of its own: what slows
-//   these
-//                  down is the machine
-//   interpreters   one thread looks a cache's interpreters up in turn
-//   caches         one thread looks one interpreter up in so many caches, in
-//                  random order: from a few on they leave the processor's
-//                  caches. The lookups do not depend on one another.
+//                  these down is the machine
+//   last_of        one thread looks the last one of so many interpreters up, in
+//                  a getter that is called
+//   interpreters   the same, all of them in turn: from a few on, what belongs
+//                  to them leaves the processor's caches
+//   random         one thread looks one interpreter up in so many caches, in an
+//                  order that was shuffled before: from a few on they leave the
+//                  processor's caches. The lookups do not depend on one
+//                  another.
 //   beside_fills   one thread's hits while another, on another core, fills and
 //                  reclaims a slot of the same cache (0 bytes off), of the next
 //                  one in an array, or of one that is far away
 //
-// Throughput, as in core_hit's `inlined`.
+// Throughput, as in core_hit; inlined where it does not say getter.
 
 #include <algorithm>
 #include <atomic>
@@ -30,6 +33,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/attributes.h"
 #include "benchmark/benchmark.h"
 #include "benchmarks/core_peers.h"
 #include "benchmarks/measure.h"
@@ -42,6 +46,12 @@ namespace {
 template <typename Cache>
 PyObject* LookUp(const Cache& cache, InterpreterOf<Cache>* interpreter) {
   return cache.ptr_or(interpreter, [] { return SlowAccess(nullptr); });
+}
+
+template <typename Cache>
+ABSL_ATTRIBUTE_NOINLINE PyObject* Getter(const Cache& cache,
+                                         InterpreterOf<Cache>* interpreter) {
+  return LookUp(cache, interpreter);
 }
 
 template <typename Cache>
@@ -65,23 +75,31 @@ void ThreadsApart(benchmark::State& state) {
 }
 
 template <typename Cache>
+void LastOf(benchmark::State& state, std::size_t count) {
+  const Full<Cache> full(count);
+  for (auto _ : state) {
+    Opaque(Getter(*Opaque(full.cache()), Opaque(full.interpreter(count - 1))));
+  }
+}
+
+template <typename Cache>
 void Interpreters(benchmark::State& state, std::size_t count) {
-  const Full<Cache> full;
+  const Full<Cache> full(count);
   std::vector<InterpreterOf<Cache>*> interpreters;
   for (std::size_t i = 0; i < 1024; ++i) {
     interpreters.push_back(full.interpreter(i % count));
   }
   std::size_t i = 0;
   for (auto _ : state) {
-    Opaque(LookUp(*Opaque(full.cache()), Opaque(interpreters[i])));
+    Opaque(Getter(*Opaque(full.cache()), Opaque(interpreters[i])));
     i = (i + 1) % 1024;
   }
 }
 
 template <typename Cache>
-void Caches(benchmark::State& state, std::size_t count) {
+void Random(benchmark::State& state, std::size_t count) {
   InterpreterOf<Cache> interpreter;
-  const auto caches = std::make_unique<Cache[]>(count);
+  const auto caches = Caches<Cache>(count);
   std::vector<const Cache*> order;
   for (std::size_t i = 0; i < count; ++i) {
     static_cast<void>(caches[i].ptr_or(&interpreter, Handle));
@@ -98,8 +116,7 @@ void Caches(benchmark::State& state, std::size_t count) {
 
 template <typename Cache>
 void BesideFills(benchmark::State& state, std::size_t distance) {
-  constexpr std::size_t kCaches = 1024;
-  const auto caches = std::make_unique<Cache[]>(kCaches);
+  const auto caches = Caches<Cache>(1024);
   Interpreter interpreter;
   static_cast<void>(caches[0].ptr_or(&interpreter, Handle));
   std::atomic<bool> done{false};
@@ -117,42 +134,66 @@ void BesideFills(benchmark::State& state, std::size_t distance) {
 }
 
 [[maybe_unused]] const bool g_registered = [] {
-  const auto visit = [](auto peer) {
+  const auto add = [](const char* what, auto peer, std::size_t count,
+                      void (*run)(benchmark::State&, std::size_t)) {
+    return Register(
+        std::string(what) + "/" + peer.name + "/" + std::to_string(count),
+        [run, count](benchmark::State& state) { run(state, count); });
+  };
+  const auto threads = [](auto peer) {
     using Cache = typename decltype(peer)::Cache;
-    const std::string name = peer.name;
     if constexpr (Cache::capacity() > 1) {
-      Register("threads/" + name, Threads<Cache>)
+      Register(std::string("threads/") + peer.name, Threads<Cache>)
           ->ThreadRange(1, kMostThreads)
           ->UseRealTime();
     }
-    for (const std::size_t count : {1, 100, 1000, 10000, 100000}) {
-      Register(
-          "caches/" + name + "/" + std::to_string(count),
-          [count](benchmark::State& state) { Caches<Cache>(state, count); });
+  };
+  const auto random = [add](auto peer) {
+    using Cache = typename decltype(peer)::Cache;
+    for (const std::size_t count : {1, 10, 100, 1000, 10000, 100000}) {
+      add("random", peer, count, Random<Cache>);
     }
   };
-  visit(Peer<Single>{"single"});
-  visit(Peer<Fixed<8>>{"fixed_8"});
-  ForEachRival(visit);
+  const auto interpreters = [add](auto peer) {
+    using Cache = typename decltype(peer)::Cache;
+    for (const std::size_t count : {1, 2, 4, 8, 16, 64, 250, 1000}) {
+      if (count > Cache::capacity()) break;
+      add("last_of", peer, count, LastOf<Cache>);
+      add("interpreters", peer, count, Interpreters<Cache>);
+    }
+  };
+  const auto beside_fills = [](auto peer) {
+    using Cache = typename decltype(peer)::Cache;
+    for (const auto& [name, distance] :
+         {std::pair<const char*, std::size_t>{"same", 0},
+          {"next", 1},
+          {"far", 1000}}) {
+      const std::size_t caches_off = distance;
+      Register(std::string("beside_fills/") + peer.name + "/" + name,
+               [caches_off](benchmark::State& state) {
+                 BesideFills<Cache>(state, caches_off);
+               });
+    }
+  };
+  const Peer<Fixed<8>> fixed_8{"fixed_8"};
+  const Peer<Table> side_table{"side_table"};
+  threads(fixed_8);
+  threads(side_table);
+  ForEachRival(threads);
   Register("threads_apart/fixed_8", ThreadsApart<Fixed<8>>)
       ->ThreadRange(1, kMostThreads)
       ->UseRealTime();
-  for (const std::size_t count : {1, 2, 4, 8, 16, 32, 64}) {
-    Register("interpreters/fixed_64/" + std::to_string(count),
-             [count](benchmark::State& state) {
-               Interpreters<Fixed<64>>(state, count);
-             });
-  }
-  for (const auto& [name, distance] :
-       {std::pair<const char*, std::size_t>{"same", 0},
-        {"next", 1},
-        {"far", 1000}}) {
-    const std::size_t caches_off = distance;
-    Register(std::string("beside_fills/fixed_8/") + name,
-             [caches_off](benchmark::State& state) {
-               BesideFills<Fixed<8>>(state, caches_off);
-             });
-  }
+  random(Peer<Floor>{"floor"});
+  random(Peer<Single>{"single"});
+  random(fixed_8);
+  random(Peer<Fixed<64>>{"fixed_64"});
+  random(side_table);
+  ForEachRival(random);
+  interpreters(fixed_8);
+  interpreters(Peer<Fixed<1024>>{"fixed_1024"});
+  interpreters(side_table);
+  beside_fills(fixed_8);
+  beside_fills(side_table);
   return true;
 }();
 

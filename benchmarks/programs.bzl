@@ -17,13 +17,14 @@ ALIGNED_COPTS = [
     "-falign-loops=64",
 ]
 
-def benchmark_program(name, srcs, deps, **kwargs):
+def benchmark_program(name, srcs, deps, smoke_filter = ".", **kwargs):
     """A cc_binary, and a cc_test, smoke_test_NAME, that runs it as briefly as can be.
 
     Args:
       name: of the cc_binary.
       srcs: of the cc_binary.
       deps: of the cc_binary.
+      smoke_filter: which of its benchmarks the cc_test runs.
       **kwargs: as of cc_library.
     """
     cc_library(
@@ -44,7 +45,10 @@ def benchmark_program(name, srcs, deps, **kwargs):
     cc_test(
         name = "smoke_test_" + name,
         size = "small",
-        args = ["--benchmark_min_time=0.000001"],
+        args = [
+            "--benchmark_min_time=0.000001",
+            "--benchmark_filter=" + smoke_filter,
+        ],
         # Under a sanitizer nothing would be seen that tests do not show.
         tags = ["no_sanitizer"],
         deps = [":" + name + "_lib"],

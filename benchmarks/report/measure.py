@@ -15,6 +15,8 @@ MEASURE = [
     "--benchmark_repetitions=51",
 ]
 QUICK = ["--benchmark_min_time=0.00001", "--benchmark_repetitions=2"]
+COUNTERS = ["bytes_per_cache", "bytes_per_interpreter", "resident_per_cache", "resident_per_interpreter"]
+CONTEXT = ["compiler", "python", "pybind11", "bytes_of_a_handle_cache"]
 
 
 def run(arguments):
@@ -39,11 +41,10 @@ def run_benchmark(program, arguments, quick):
         name = re.sub(r"/(real_time|iterations:\d+|repeats:\d+)", "", entry["run_name"])
         benchmark = benchmarks.setdefault(name, {"ns": []})
         benchmark["ns"].append(float(f"{entry.get('thread_ns', entry['real_time']):.4g}"))
-        for counter in ("bytes_per_cache", "bytes_per_interpreter"):
+        for counter in COUNTERS:
             if counter in entry:
-                # The first repetition has it all, what is kept for later included.
-                benchmark[counter] = max(benchmark.get(counter, 0), round(entry[counter], 1))
-    context = {key: result["context"][key] for key in ("compiler", "python", "pybind11") if key in result["context"]}
+                benchmark[counter] = round(entry[counter], 1)
+    context = {key: result["context"][key] for key in CONTEXT if key in result["context"]}
     return benchmarks, context
 
 
@@ -95,7 +96,8 @@ def measure(programs, workspace, quick):
             continue
         benchmarks, context = run_benchmark(program, [], quick)
         if name.startswith("adapter_hit"):
-            benchmarks.update(run_benchmark(program, ["--alone"], quick)[0])
+            for interpreters in (1, 64):
+                benchmarks.update(run_benchmark(program, [f"--interpreters={interpreters}"], quick)[0])
         results["programs"][name] = {"context": context, "benchmarks": benchmarks}
     return results
 

@@ -7,7 +7,7 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-from results import ADAPTER_NAMES, NAMES, OURS, PLACES, RIVALS, SLOTS
+from results import ADAPTER_NAMES, CACHES, NAMES, OURS, PLACES, RIVALS, SLOTS
 
 # Dark to light, and each with a mark of its own, so that neither needs the other.
 DARK, MIDDLE, LIGHT = "#1b3a5c", "#4f8fb8", "#b9d3e0"
@@ -26,8 +26,8 @@ pyplot.rcParams.update(
 )
 
 
-def new_figure(width, height, columns=1):
-    return pyplot.subplots(1, columns, figsize=(width, height), squeeze=False, layout="constrained")
+def new_figure(width, height, columns=1, rows=1):
+    return pyplot.subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained")
 
 
 def save(figure, folder, name):
@@ -57,11 +57,11 @@ def plot_core_hit(results, folder):
 def plot_adapter_hit(sources, folder):
     """sources: (results, program) for each panel."""
     peers = [peer for peer in ADAPTER_NAMES if any(r.names(p, f"{peer}/.*") for r, p in sources)]
-    figure, axes = new_figure(4.2 + 2.4 * len(sources), 5, len(sources))
-    marks = {"main": ("D", "white"), "main_of_8": ("o", MIDDLE), "last_of_8": ("s", DARK)}
+    figure, axes = new_figure(4.2 + 2.4 * len(sources), 5.5, len(sources))
+    marks = {"main": ("D", "white"), "main_of_8": ("o", MIDDLE), "last_of_8": ("s", DARK), "last_of_64": ("^", OTHERS)}
     for axis, (results, program) in zip(axes[0], sources):
         for row, peer in enumerate(peers):
-            for shift, (place, (mark, color)) in zip((-0.22, 0, 0.22), marks.items()):
+            for shift, (place, (mark, color)) in zip((-0.27, -0.09, 0.09, 0.27), marks.items()):
                 series = results.series(program, f"{peer}/{place}")
                 if series:
                     axis.plot(
@@ -100,61 +100,82 @@ def plain_ticks(axis, ticks):
 
 
 def plot_scaling(results, folder):
-    figure, axes = new_figure(12, 4.4, 3)
-    counts = [1, 100, 1000, 10000, 100000]
+    figure, axes = new_figure(10, 8.4, 2, 2)
+    (few, ours), (interpreters, no_hit) = axes
 
-    def times(names):
-        return [results.series("core_scaling", name).fastest for name in names]
+    def times(program, names):
+        return [results.series(program, name).fastest for name in names]
 
+    def random(cache):
+        return NAMES[cache], CACHES, times("core_scaling", (f"random/{cache}/{count}" for count in CACHES))
+
+    def by_interpreters(cache, what, words):
+        counts = results.counts("core_scaling", f"{what}/{cache}")
+        return f"{NAMES[cache]}, {words}", counts, times("core_scaling", (f"{what}/{cache}/{count}" for count in counts))
+
+    title = "A hit, in so many caches in random order"
+    plot_lines(few, [random(cache) for cache in ["fixed_8", "side_table", *RIVALS]], title, "caches, log scale")
+    few.set_ylim(0.3, 3000)
     plot_lines(
-        axes[0][0],
-        [
-            (NAMES[cache], counts, times(f"caches/{cache}/{count}" for count in counts))
-            for cache in ["fixed_8", "single", *RIVALS]
-        ],
-        "A hit, in turn in so many caches",
+        ours,
+        [random(cache) for cache in ["fixed_8", "side_table", "fixed_64", "single", "floor"]],
+        "The same, the table crossing FixedSlots",
         "caches, log scale",
     )
-    plain_ticks(axes[0][0], counts)
-    axes[0][0].set_ylim(0.3, 3000)
-    axes[0][0].legend(fontsize=8, frameon=False, loc="upper left")
-    interpreters = [1, 2, 4, 8, 16, 32, 64]
+    for axis in (few, ours):
+        plain_ticks(axis, CACHES)
     plot_lines(
-        axes[0][1],
-        [(NAMES["fixed_64"], interpreters, times(f"interpreters/fixed_64/{count}" for count in interpreters))],
-        "A hit, so many interpreters in turn",
+        interpreters,
+        [
+            by_interpreters(cache, what, words)
+            for what, words in [("last_of", "the last"), ("interpreters", "in turn")]
+            for cache in ["fixed_1024", "side_table"]
+        ],
+        "A hit in a getter, of so many interpreters",
         "interpreters, log scale",
     )
-    plain_ticks(axes[0][1], interpreters)
-    axes[0][1].set_ylim(0.3, 10)
-    axes[0][1].legend(fontsize=8, frameon=False, loc="upper left")
+    plain_ticks(interpreters, results.counts("core_scaling", "last_of/side_table"))
+    interpreters.set_ylim(0.3, 10)
     plot_lines(
-        axes[0][2],
+        no_hit,
         [
-            (what, SLOTS, [results.series("core_miss", f"{what}/fixed_{n}").fastest for n in SLOTS])
+            (what, SLOTS, times("core_miss", (f"{what}/fixed_{n}" for n in SLOTS)))
             for what in ("overflow", "fill", "reclaim", "miss")
         ],
         "FixedSlots<N> without a hit",
         "slots, log scale",
     )
-    plain_ticks(axes[0][2], SLOTS)
-    axes[0][2].legend(fontsize=8, frameon=False, loc="upper left")
+    plain_ticks(no_hit, SLOTS)
+    for axis in axes.flat:
+        axis.legend(fontsize=8, frameon=False, loc="upper left")
     save(figure, folder, "scaling")
 
 
 def plot_memory(results, folder):
-    figure, axes = new_figure(7, 4.2)
-    axis = axes[0][0]
+    figure, axes = new_figure(11, 4.4, 2)
+    by_interpreters, by_caches = axes[0]
     counts = [1, 2, 8, 64]
+    plot_lines(
+        by_interpreters,
+        [
+            (NAMES[cache], counts, [results.resident(cache, count, 10000) for count in counts])
+            for cache in ["fixed_8", "side_table", "fixed_64", *RIVALS[:3]]
+        ],
+        "Memory for each of 10,000 caches",
+        "interpreters, log scale",
+    )
+    plain_ticks(by_interpreters, counts)
     lines = []
-    for cache in ["fixed_8", "fixed_64", *RIVALS]:
-        entries = [(count, results.entry("core_memory", f"cache/{cache}/{count}")) for count in counts]
-        entries = [(count, entry["bytes_per_cache"]) for count, entry in entries if entry]
-        lines.append((NAMES[cache], [count for count, _ in entries], [size for _, size in entries]))
-    plot_lines(axis, lines, "Memory for a cache", "interpreters that have filled it, log scale")
-    axis.set_ylabel("bytes, log scale")
-    plain_ticks(axis, counts)
-    axis.legend(fontsize=8, frameon=False)
+    for cache, interpreters in [("fixed_8", 8), ("fixed_64", 64), *(("side_table", count) for count in [1, 8, 64])]:
+        sizes = [(count, results.resident(cache, interpreters, count)) for count in CACHES]
+        sizes = [(count, size) for count, size in sizes if size > 0]  # less than a page
+        label = NAMES[cache] + (f", {interpreters} interpreter" + "s" * (interpreters != 1)) * (cache == "side_table")
+        lines.append((label, [count for count, _ in sizes], [size for _, size in sizes]))
+    plot_lines(by_caches, lines, "Memory for each of so many caches", "caches, log scale")
+    plain_ticks(by_caches, CACHES)
+    for axis in axes[0]:
+        axis.set_ylabel("resident bytes for a cache, log scale")
+        axis.legend(fontsize=8, frameon=False)
     save(figure, folder, "memory")
 
 

@@ -25,8 +25,9 @@ Written by
 ./bazelw run //benchmarks:report
 ```
 
-which runs every benchmark, 51 repetitions of each in random order, and replaces this file, its plots
-and [results.json](benchmarks/results.json), which has every repetition. {where}
+which runs every benchmark, 51 repetitions of each in random order (memory is measured once), and
+replaces this file, its plots and [results.json](benchmarks/results.json), which has every repetition.
+{where}
 
 How to read it: figures are those of the fastest repetition, since what else a machine does can only
 add to it; compare within one run and one table, as ratios. A ratio is that of the fastest
@@ -73,11 +74,21 @@ interpreter of its own, with a GIL of its own, on the same caches. The time is e
 
 {threads}
 
+A hit while a thread on another core fills a cache for one interpreter after the other, which retire:
+
 {beside}
 
 ## Much of everything
 
 ![Scaling](benchmarks/scaling.svg)
+
+A hit, in so many caches in random order:
+
+{random}
+
+A hit in a getter that is called, of the last of so many live interpreters, and of all of them in turn:
+
+{interpreters}
 
 ## Without a hit
 
@@ -86,14 +97,29 @@ interpreter that registers and retires takes {interpreter:.0f} ns.
 
 {miss}
 
+In a real CPython, `adapter_hit_pyNN`: an interpreter's first lookup in a cache, whose `make()` returns
+`None`.
+
+{first_lookup}
+
 ## Memory
 
-`core_memory`: what the allocator has given out, the cache included. An interpreter takes
-{interpreter_bytes:.0f} bytes, its place in the register included.
+`core_memory`: what is resident, the caches included. An interpreter takes {interpreter_bytes:.0f} bytes,
+its place in the register included.
 
 ![Memory](benchmarks/memory.svg)
 
+For each of 10,000 caches:
+
 {memory}
+
+For so many interpreters and caches, each cache filled by every interpreter that it has a slot for. What
+is resident comes in pages, so figures for a few bytes say nothing.
+
+{memory_grid}
+
+Sparse use: with `SideTable`, an interpreter that has filled only the last one of 900,000 caches takes
+{sparse:,.0f} bytes.
 
 ## End to end
 
@@ -112,11 +138,11 @@ What stands in the way where a goal is not met:
   the call.
 - Followed instruction by instruction (`./bazelw test //tests/hit_path/... --test_output=all`), the hit of
   a getter is 15 instructions with gcc 12 and 13 with clang 14 where 12 were wanted, the return included;
-  `SingleSlot` has 9 and 8. Two are the null check, three find the slot (with one slot there is nothing
-  to find: 12 and 11), three are the second look; gcc loads atomics before it compares them. No call, no
-  push and no locked instruction is among them.
+  `SingleSlot` has 9 and 8, `SideTable` 13 with gcc 12. Two are the null check, three find the slot (with
+  one slot there is nothing to find: 12 and 11), three are the second look; gcc loads atomics before it
+  compares them. No call, no push and no locked instruction is among them.
 - An overflow looks at every slot twice, once for its own tag and once for one that has retired. The
-  cost grows with the slots; who has more interpreters than slots wants more slots.
+  cost grows with the slots; who has more interpreters than slots wants more slots, or `SideTable`.
 """
 
 
@@ -137,11 +163,11 @@ def write_report(folder, results, newest):
             adapter += f"### CPython {context['python']}\n\n"
             if source is newest:
                 pybind = f", pybind11 {context['pybind11']}" if "pybind11" in context else ""
-                adapter += f"{where(newest)[:-1]}{pybind}; `tools/test_newest.sh` says how.\n\n"
+                adapter += f"{where(newest)[:-1]}{pybind}; `tools/test_newest.sh` says how."
+                if not newest.names(program, "get_or_create_fixed/.*"):
+                    adapter += " That was before `SideTable`: `get_or_create` had `FixedSlots<8>`."
+                adapter += "\n\n"
             adapter += tables.adapter_table(source, program) + "\n\n"
-    beside = {
-        place: results.series("core_scaling", f"beside_fills/fixed_8/{place}").median for place in ("same", "next", "far")
-    }
     text = REPORT.format(
         where=where(results),
         goals=tables.table(["goal", "measured", ""], goals(results, newest)),
@@ -156,15 +182,17 @@ def write_report(folder, results, newest):
             for program in results.programs("adapter_hit")[-1:]
         ),
         threads=tables.scaling_table(results),
-        beside=(
-            "Medians: a hit takes {far:.2f} ns while a thread on another core fills and reclaims slots of a cache that is "
-            "far away, {next:.2f} ns if it is the next one in an array, {same:.2f} ns if it is the same one."
-        ).format(**beside),
+        random=tables.random_table(results),
+        interpreters=tables.interpreters_table(results),
+        beside=tables.beside_table(results),
         accessor=results.series("core_miss", "accessor").fastest,
         interpreter=results.series("core_miss", "interpreter").fastest,
         miss=tables.miss_table(results),
+        first_lookup=tables.first_lookup_table(results),
         interpreter_bytes=results.entry("core_memory", "interpreter")["bytes_per_interpreter"],
         memory=tables.memory_table(results),
+        memory_grid=tables.memory_grid_table(results),
+        sparse=results.entry("core_memory", "sparse/side_table")["resident_per_interpreter"],
         farm=tables.farm_table(results),
     )
     with open(os.path.join(folder, "benchmarks.md"), "w", encoding="utf-8") as file:

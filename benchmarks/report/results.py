@@ -53,13 +53,20 @@ class Results:
         entry = self.entry(program, name)
         return Series(entry["ns"]) if entry else None
 
+    def counts(self, program, prefix):
+        """The numbers that follow the prefix in names, in order."""
+        return sorted(int(name.rsplit("/", 1)[1]) for name in self.names(program, f"{prefix}/\\d+"))
+
+    def resident(self, cache, interpreters, caches):
+        """Bytes for each of so many caches that so many interpreters have filled."""
+        return self.entry("core_memory", f"cache/{cache}/{interpreters}/{caches}")["resident_per_cache"]
+
     def most_threads(self, program):
         return max(int(name.rsplit(":", 1)[1]) for name in self.names(program, "threads/.*"))
 
     def positions(self, way, cache):
         """The Series of a cache in core_hit, one for each position."""
-        count = len(self.names("core_hit", f"{way}/{cache}/\\d+"))
-        return [self.series("core_hit", f"{way}/{cache}/{i}") for i in range(count)]
+        return [self.series("core_hit", f"{way}/{cache}/{i}") for i in self.counts("core_hit", f"{way}/{cache}")]
 
     def slowest_position(self, way, cache):
         return max(self.positions(way, cache), key=lambda series: series.fastest)
@@ -69,7 +76,10 @@ class Results:
 
 
 SLOTS = [1, 2, 4, 8, 16, 32, 64]
-OURS = [f"fixed_{n}" for n in SLOTS]
+FIXED = [f"fixed_{n}" for n in SLOTS]
+OURS = [*FIXED, "side_table"]
+# How many caches are measured at once.
+CACHES = [1, 10, 100, 1000, 10000, 100000]
 # Those that know more than one interpreter.
 RIVALS = ["map_per_interpreter", "thread_local_map", "shared_mutex_map", "mutex_flat_map"]
 NAMES = {
@@ -80,14 +90,16 @@ NAMES = {
     "thread_local_map": "thread_local unordered_map",
     "shared_mutex_map": "shared_mutex, unordered_map",
     "mutex_flat_map": "absl::Mutex, flat_hash_map",
-    **{f"fixed_{n}": f"FixedSlots<{n}>" for n in SLOTS},
+    **{f"fixed_{n}": f"FixedSlots<{n}>" for n in [*SLOTS, 1024]},
+    "side_table": "SideTable",
 }
 ADAPTER_NAMES = {
     "floor": "floor: who is current",
     "get_or_create": "get_or_create",
     "get_or_create_if_several": "get_or_create, AskIfSeveral",
     "get_or_create_given": "get_or_create, interpreter given",
-    "no_slot": "get_or_create without a slot",
+    "get_or_create_fixed": "get_or_create, FixedSlots<8>",
+    "no_slot": "get_or_create, FixedSlots without a slot",
     "module_state": "module state, module given",
     "module_state_by_type": "module state by type",
     "id_array": "array by interpreter id",
@@ -95,4 +107,4 @@ ADAPTER_NAMES = {
     "pybind11_call_once": "pybind11 call_once_and_store",
     "import": "import and getattr",
 }
-PLACES = {"main": "main, alone", "main_of_8": "main of 8", "last_of_8": "last of 8"}
+PLACES = {"main": "main, alone", "main_of_8": "main of 8", "last_of_8": "last of 8", "last_of_64": "last of 64"}

@@ -1,6 +1,6 @@
 """Tables, in Markdown."""
 
-from results import ADAPTER_NAMES, NAMES, OURS, PLACES, RIVALS
+from results import ADAPTER_NAMES, CACHES, NAMES, OURS, PLACES, RIVALS
 
 
 def table(head, rows):
@@ -45,15 +45,26 @@ def adapter_table(results, program):
         for place in PLACES:
             series = results.series(program, f"{peer}/{place}")
             row.append(f"{series.fastest:.2f}" if series else "")
-        in_last = results.series(program, f"{peer}/last_of_8")
-        row.append(in_last.ratio(results.series(program, "floor/last_of_8")))
-        row.append(in_last.ratio(results.series(program, "get_or_create/last_of_8")))
+        last = next(place for place in ("last_of_8", "last_of_64") if results.entry(program, f"{peer}/{place}"))
+        for other in ("floor", "get_or_create"):
+            row.append(results.series(program, f"{peer}/{last}").ratio(results.series(program, f"{other}/{last}")))
         rows.append(row)
-    return table(["", *PLACES.values(), "to floor, last of 8", "to get_or_create"], rows)
+    return table(["", *PLACES.values(), "to floor, in the last", "to get_or_create"], rows)
+
+
+def first_lookup_table(results):
+    rows = []
+    for program in results.programs("adapter_hit"):
+        times = [
+            results.series(program, f"first_lookup/{what}").fastest
+            for what in ("make", "get_or_create", "get_or_create_fixed")
+        ]
+        rows.append([results.python(program), *(f"{time:.1f}" for time in times)])
+    return table(["CPython", "make alone, ns", "HandleCache<SideTable>", "HandleCache<FixedSlots<8>>"], rows)
 
 
 def miss_table(results):
-    columns = ["miss", "overflow", "fill", "fill_last", "reclaim"]
+    columns = ["miss", "overflow", "fill", "fill_last", "reclaim", "interpreter"]
     rows = []
     for cache in ["single", *OURS, *RIVALS, "call_once"]:
         row = [NAMES[cache]]
@@ -61,7 +72,8 @@ def miss_table(results):
             series = results.series("core_miss", f"{column}/{cache}")
             row.append(f"{series.fastest:.1f}" if series else "")
         rows.append(row)
-    return table(["ns", "miss", "overflow", "fill", "fill of the last slot", "reclaim"], rows)
+    head = ["ns", "miss", "overflow", "fill", "fill of the last slot", "reclaim", "an interpreter that fills one"]
+    return table(head, rows)
 
 
 def scaling_table(results):
@@ -81,23 +93,64 @@ def scaling_table(results):
     return table(["a thread's time, ns", "1 thread", f"{threads} threads", "ratio"], rows)
 
 
+def beside_table(results):
+    places = {"same": "the same cache", "next": "the next one in an array", "far": "one far away"}
+    rows = []
+    for cache in ["fixed_8", "side_table"]:
+        medians = (results.series("core_scaling", f"beside_fills/{cache}/{place}").median for place in places)
+        rows.append([NAMES[cache], *(f"{median:.2f}" for median in medians)])
+    return table(["median, ns", *places.values()], rows)
+
+
+def random_table(results):
+    rows = []
+    for cache in ["floor", "single", "fixed_8", "fixed_64", "side_table", *RIVALS]:
+        times = (results.series("core_scaling", f"random/{cache}/{count}").fastest for count in CACHES)
+        rows.append([NAMES[cache], *(f"{time:.2f}" for time in times)])
+    return table(["ns", *(f"{count:,} cache" + "s" * (count != 1) for count in CACHES)], rows)
+
+
+def interpreters_table(results):
+    counts = results.counts("core_scaling", "last_of/side_table")
+    rows = []
+    for what, words in [("last_of", "the last"), ("interpreters", "in turn")]:
+        for cache in ["fixed_8", "fixed_1024", "side_table"]:
+            row = [f"{NAMES[cache]}, {words}"]
+            for count in counts:
+                series = results.series("core_scaling", f"{what}/{cache}/{count}")
+                row.append(f"{series.fastest:.2f}" if series else "")
+            rows.append(row)
+    return table(["ns", *(f"{count:,} interpreter" + "s" * (count != 1) for count in counts)], rows)
+
+
 def memory_table(results):
     counts = [0, 1, 2, 8, 64]
     rows = []
     for cache in ["single", *OURS, *RIVALS, "call_once"]:
         row = [NAMES[cache]]
         for count in counts:
-            entry = results.entry("core_memory", f"cache/{cache}/{count}")
-            row.append(f"{entry['bytes_per_cache']:.0f}" if entry else "")
+            row.append(f"{results.resident(cache, count, 10000):,.0f}")
         rows.append(row)
     return table(["bytes per cache", *(f"{count} interpreter" + "s" * (count != 1) for count in counts)], rows)
+
+
+def memory_grid_table(results):
+    rows = []
+    for cache in ["single", "fixed_8", "fixed_64", "side_table"]:
+        for interpreters in [1, 8, 64, 1000]:
+            row = [f"{NAMES[cache]}, {interpreters:,}"]
+            for caches in CACHES:
+                size = results.resident(cache, interpreters, caches)
+                row.append(f"{size:,.0f} / {size * caches / interpreters:,.0f}")
+            rows.append(row)
+    return table(["per cache / per interpreter", *(f"{count:,} cache" + "s" * (count != 1) for count in CACHES)], rows)
 
 
 def farm_table(results):
     rows = []
     for farm in results.farms():
         for policy in farm["policies"]:
-            label = {"none": "no cache", "single": "SingleSlot", "fixed": f"FixedSlots<{policy['slots']}>"}
+            label = {"none": "no cache", "fixed": f"FixedSlots<{policy['slots']}>", **NAMES}
             rows.append(
                 [
                     farm["python"],
