@@ -33,7 +33,7 @@ built_with = rule(
     attrs = {
         "build_copts": attr.string_list(doc = "As --copt, for it and for all that it depends on."),
         "library": attr.label(cfg = _transition, mandatory = True, providers = [CcInfo]),
-        "slot_policy": attr.string(default = "fixed"),
+        "slot_policy": attr.string(default = "default"),
         "slots": attr.int(default = 8),
         "_allowlist_function_transition": attr.label(
             default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
