@@ -23,6 +23,7 @@ def conformance_tests():
         cc_test(
             name = name + "_test",
             size = "small",
+            timeout = "moderate",
             srcs = ["conformance_test.cc"],
             local_defines = ["CONFORMANCE_SUBJECT=" + cache],
             deps = [
