@@ -59,7 +59,7 @@ def goals(results, newest):
             ]
             add(
                 f"adapter hit ≤ floor + 0.5 ns, CPython {source.python(program)}",
-                f"≤ floor + {max(over):.1f} ns",
+                f"≤ floor {max(over):+.1f} ns",
                 max(over) <= 0.5,
             )
             for place, what, limit in [
@@ -72,7 +72,7 @@ def goals(results, newest):
                 )
                 add(
                     f"adapter hit, {what}, ≤ floor + {limit} ns, CPython {source.python(program)}",
-                    f"floor + {over:.1f} ns",
+                    f"floor {over:+.1f} ns",
                     over <= limit,
                 )
             if not source.entry(program, "no_slot/last_of_64"):

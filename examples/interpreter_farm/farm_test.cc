@@ -213,7 +213,7 @@ TEST(ProgramTest, WritesTableAndJson) {
           R"("policies": [[][[:space:]]*)", policy("none", 0, "0[.]0+", 2000),
           ",[[:space:]]*", policy("single", 1, "0[.]4950*", 1010),
           ",[[:space:]]*", policy("fixed", 5, "0[.]990*", 20), ",[[:space:]]*",
-          policy("table", 0, "0[.]990*", 20),
+          policy("side_table", 0, "0[.]990*", 20),
           "[[:space:]]*[]][}][[:space:]]*")));
 }
 

@@ -43,7 +43,7 @@ std::string Name(Policy policy) {
     case Policy::kFixed:
       return "fixed";
     case Policy::kTable:
-      return "table";
+      return "side_table";
     case Policy::kNone:
       break;
   }
