@@ -114,7 +114,9 @@ struct Places<SideTable> {
 //     lookup more.
 //   - Once its objects are released, nothing is left that could own any:
 //     make() is called each time, and what it returns lives for ever. The same
-//     holds where user code took sys.modules away before the first lookup.
+//     holds where user code took sys.modules away before the first lookup,
+//     without memory, and for caches beyond 2^28 (2^24 where pointers have 32
+//     bits).
 //
 // fork(): the child can look up and fill. CPython itself (3.9 to 3.13) may hang
 // or crash in a child of a process that has sub-interpreters.

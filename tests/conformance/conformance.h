@@ -125,6 +125,37 @@ TYPED_TEST_P(Conformance, CachesShareNothing) {
   EXPECT_EQ(this->Lookup(caches[1], python), second);
 }
 
+TYPED_TEST_P(Conformance, ManyCachesOfOneInterpreter) {
+  std::vector<TypeParam> caches(300);
+  auto& python = this->NewPython();
+  std::vector<PyObject*> handles;
+  for (TypeParam& cache : caches) {
+    handles.push_back(this->Lookup(cache, python));
+  }
+  for (std::size_t i = 0; i < caches.size(); ++i) {
+    EXPECT_EQ(this->Lookup(caches[i], python), handles[i]);
+    EXPECT_EQ(this->Peek(caches[i], python), handles[i]);
+  }
+  EXPECT_EQ(python.made(), caches.size());
+}
+
+// As members of C++ objects that come and go are.
+TYPED_TEST_P(Conformance, ACacheInTheMemoryOfAnother) {
+  auto& python = this->NewPython();
+  std::optional<TypeParam> place;
+  for (std::size_t life = 1; life <= 3; ++life) {
+    place.emplace();
+    EXPECT_EQ(this->Peek(*place, python), nullptr);
+    EXPECT_EQ(TestFixture::T::Occupancy(*place), 0u);
+    PyObject* made = nullptr;
+    EXPECT_EQ(
+        this->Lookup(*place, python, [&] { return made = python.make(); }),
+        made);
+    EXPECT_EQ(python.made(), life);
+    EXPECT_EQ(this->Lookup(*place, python), made);
+  }
+}
+
 // Interleaved, as interpreters that are alive together look things up (S8, S9).
 TYPED_TEST_P(Conformance, EachInterpreterHasItsOwnHandle) {
   TypeParam cache;
@@ -765,11 +796,12 @@ TYPED_TEST_P(Conformance, AHitWritesNothing) {
 
 REGISTER_TYPED_TEST_SUITE_P(
     Conformance, AMissCallsTheAccessorOnceAndFills, AHitDoesNotCallTheAccessor,
-    CachesShareNothing, EachInterpreterHasItsOwnHandle,
-    AnOverflowIsRightAndRemembersNothing, AThrowingAccessorRemembersNothing,
-    ANullFromTheAccessor, ANullInterpreter, TheAccessorFillsTheSameSlot,
-    TheAccessorFillsAnotherSlot, AccessorsOfTwoCachesUseEachOther,
-    AccessorsOfAllKinds, ARetiredInterpreterNeitherHitsNorFills,
+    CachesShareNothing, ManyCachesOfOneInterpreter, ACacheInTheMemoryOfAnother,
+    EachInterpreterHasItsOwnHandle, AnOverflowIsRightAndRemembersNothing,
+    AThrowingAccessorRemembersNothing, ANullFromTheAccessor, ANullInterpreter,
+    TheAccessorFillsTheSameSlot, TheAccessorFillsAnotherSlot,
+    AccessorsOfTwoCachesUseEachOther, AccessorsOfAllKinds,
+    ARetiredInterpreterNeitherHitsNorFills,
     AnInterpreterThatRetiresInItsAccessorFillsNothing,
     ANewcomerGetsARetiredInterpretersSlot, InterpretersComeAndGo,
     AnAddressComesBack, ThreadsOfOneInterpreterMissTogether,

@@ -8,12 +8,15 @@ _BUGS = {
     "anothers_handle": "EachInterpreterHasItsOwnHandle",
     "counts_hits": "AHitWritesNothing",
     "duplicate_slots": "ThreadsOfOneInterpreterMissTogether",
+    "growth_loses_handles": "ManyCachesOfOneInterpreter",
     "hits_after_retirement": "ARetiredInterpreterNeitherHitsNorFills",
+    "index_used_again": "ACacheInTheMemoryOfAnother",
     "lock_not_fork_safe": "AForkInTheMiddleOfFills",
     "loser_keeps_its_own": "TheAccessorFillsTheSameSlot",
     "never_reclaims": "ANewcomerGetsARetiredInterpretersSlot",
     "no_second_look": "ALookupOverlapsItsInterpretersEnd",
     "null_cached": "ANullFromTheAccessor",
+    "table_not_emptied": "InterpretersComeAndGo",
     "tag_before_handle": "ThreadsOfOneInterpreterAllGetOneHandle",
 }
 

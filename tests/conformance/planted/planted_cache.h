@@ -19,7 +19,7 @@ namespace multislot {
 namespace conformance {
 
 // Mistakes that one can make, and others made. Each is one line of
-// PlantedCache.
+// PlantedCache, or of PlantedTable (planted_table.h).
 enum class Bug {
   kNone,
   kTagBeforeHandle,      // the seed's: published before there is a handle
@@ -33,6 +33,10 @@ enum class Bug {
   kNoSecondLook,         // the slot changes hands between tag and handle
   kLockNotForkSafe,      // the child waits for a thread that it does not have
   kCountsHits,           // a hit writes
+
+  kTableNotEmptied,     // the next interpreter finds the last one's handles
+  kGrowthLosesHandles,  // a table that grows forgets what was in it
+  kIndexUsedAgain,      // a cache finds the handles of one that is gone
 };
 
 // Which one there is now; kNone at first.

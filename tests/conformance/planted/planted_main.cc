@@ -12,12 +12,13 @@
 #include "gtest/gtest.h"
 #include "tests/conformance/conformance.h"
 #include "tests/conformance/planted/planted_cache.h"
+#include "tests/conformance/planted/planted_table.h"
 
 namespace multislot {
 namespace conformance {
 namespace {
 
-using Planted = ::testing::Types<PlantedCache>;
+using Planted = ::testing::Types<PlantedCache, PlantedTable>;
 INSTANTIATE_TYPED_TEST_SUITE_P(Planted, Conformance, Planted);
 
 constexpr struct {
@@ -36,6 +37,9 @@ constexpr struct {
     {"no_second_look", Bug::kNoSecondLook},
     {"lock_not_fork_safe", Bug::kLockNotForkSafe},
     {"counts_hits", Bug::kCountsHits},
+    {"table_not_emptied", Bug::kTableNotEmptied},
+    {"growth_loses_handles", Bug::kGrowthLosesHandles},
+    {"index_used_again", Bug::kIndexUsedAgain},
 };
 
 class FailureNames : public ::testing::EmptyTestEventListener {
