@@ -185,6 +185,8 @@ struct ChangingPointer {
 struct TableOfOne {
   internal::Table table = {2, nullptr, 0};
   std::atomic<PyObject*> handles[2] = {{nullptr}, {nullptr}};
+  // What follows a table's handles is no handle.
+  std::atomic<PyObject*> beyond = {HandleNumber(3)};
 };
 
 TEST(TableTest, ATableThatIsLostMeanwhileIsNotBelieved) {
@@ -215,6 +217,13 @@ TEST(TableTest, ATableThatChangedIsReadAnew) {
   EXPECT_EQ(internal::FindInTable(growing, 1), HandleNumber(2));
 }
 
+TEST(TableTest, ATableEndsWithItsLastHandle) {
+  TableOfOne table;
+  const ChangingPointer steady{&table.table, &table.table, 0};
+  EXPECT_EQ(internal::FindFastInTable(steady, 2), nullptr);
+  EXPECT_EQ(internal::FindInTable(steady, 2), nullptr);
+}
+
 // One thread fills caches, so that the table grows; others hit all the time.
 TEST(SideTableTest, HitsGoOnWhileTheTableGrows) {
   for (int round = 0; round < 20; ++round) {
@@ -243,20 +252,52 @@ TEST(SideTableTest, HitsGoOnWhileTheTableGrows) {
 
 // Interpreters that come and go use the same tables.
 TEST(SideTableTest, RetiredInterpretersTablesGoToOthers) {
-  std::vector<SideTable> caches(100);
-  const auto live = [&caches] {
+  using Traits = internal::InterpreterTraits<Interpreter>;
+  NoFreeTables no_free_tables;
+  LastIndex first(0);  // so that the table grows more than once
+  std::vector<std::atomic<std::uintptr_t>> indices(1000);
+  const auto live = [&indices](void* (*allocate)(std::size_t)) {
     Interpreter interpreter;
-    for (std::size_t i = 0; i < caches.size(); ++i) {
-      EXPECT_EQ(caches[i].find(&interpreter), nullptr);
-      EXPECT_EQ(caches[i].publish(&interpreter, HandleNumber(i)),
+    std::atomic<internal::Table*>& tables = Traits::TablesOf(&interpreter);
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      ASSERT_EQ(internal::FindInTable(tables, indices[i].load()), nullptr);
+      ASSERT_EQ(internal::FillTable(
+                    internal::g_register, Traits::TagOf(&interpreter), tables,
+                    indices[i], HandleNumber(i), false, allocate)
+                    .handle,
                 HandleNumber(i));
     }
   };
-  live();
-  const std::size_t before = FreeTables();
-  for (int i = 0; i < 1000; ++i) live();
-  EXPECT_EQ(FreeTables(), before);
-  EXPECT_EQ(caches[0].occupancy(), 0u);
+  live(internal::AllocateZeroed);
+  const std::size_t tables = FreeTables();
+  EXPECT_GT(tables, 1u);
+  for (int i = 0; i < 300; ++i) {
+    live([](std::size_t) -> void* { return nullptr; });
+    if (HasFailure()) break;
+  }
+  EXPECT_EQ(FreeTables(), tables);
+  // What is left of them is their memory.
+  internal::RegistryLock lock;
+  for (internal::Table* table : internal::g_register.free_tables) {
+    for (; table != nullptr; table = table->next) {
+      EXPECT_EQ(table->fills, 0u);
+      for (std::size_t i = 0; i < indices.size() && i < table->size; ++i) {
+        EXPECT_EQ(table->handles()[i].load(), nullptr);
+      }
+    }
+  }
+}
+
+// The adapter has to know whose object it was.
+TEST(SideTableTest, OnlyTheFirstFillIsNew) {
+  Interpreter interpreter;
+  const SideTable cache;
+  for (const bool is_first : {true, false}) {
+    const internal::Filled filled = internal::SideTableAccess::FillOwned(
+        cache, &interpreter, HandleNumber(is_first ? 1 : 2));
+    EXPECT_EQ(filled.handle, HandleNumber(1));
+    EXPECT_EQ(filled.is_new, is_first);
+  }
 }
 
 // (S22)
