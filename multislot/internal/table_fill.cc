@@ -82,11 +82,8 @@ class SpareTable {
     return true;
   }
 
-  // Null if there is none of that size.
-  Table* Take(int bits) noexcept {
-    if (table_ == nullptr || table_->size != std::size_t{1} << bits) {
-      return nullptr;
-    }
+  // Null if there is none.
+  Table* Take() noexcept {
     Table* taken = table_;
     table_ = nullptr;
     return taken;
@@ -184,7 +181,7 @@ Filled FillTable(Register& shared, Tag tag, std::atomic<Table*>& tables,
       Table* table = tables.load(std::memory_order_relaxed);
       if (own < table->size) return FillAt(table, own, handle, owned);
       Table* larger = TakeFree(shared, bits);
-      if (larger == nullptr) larger = spare.Take(bits);
+      if (larger == nullptr) larger = spare.Take();
       if (larger != nullptr) {
         Grow(tables, table, larger);
         return FillAt(larger, own, handle, owned);
