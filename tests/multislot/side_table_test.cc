@@ -48,12 +48,12 @@ PyObject* HandleNumber(std::size_t number) {
 class LastIndex {
  public:
   explicit LastIndex(std::size_t index) {
-    internal::RegistryLock lock;
+    internal::RegistryLock lock(internal::g_register);
     before_ = internal::g_register.last_index;
     internal::g_register.last_index = index;
   }
   ~LastIndex() {
-    internal::RegistryLock lock;
+    internal::RegistryLock lock(internal::g_register);
     internal::g_register.last_index = before_;
   }
 
@@ -70,7 +70,7 @@ class NoFreeTables {
  private:
   // What comes in between is never used again.
   void Swap() {
-    internal::RegistryLock lock;
+    internal::RegistryLock lock(internal::g_register);
     std::swap(tables_, internal::g_register.free_tables);
   }
   internal::Table* tables_[internal::kIndexBits + 1] = {};
@@ -79,7 +79,7 @@ class NoFreeTables {
 // Of all sizes.
 std::size_t FreeTables() {
   std::size_t count = 0;
-  internal::RegistryLock lock;
+  internal::RegistryLock lock(internal::g_register);
   for (const internal::Table* table : internal::g_register.free_tables) {
     for (; table != nullptr; table = table->next) ++count;
   }
@@ -141,7 +141,7 @@ TEST(SideTableTest, OnlyAFillTakesTheLock) {
   Interpreter interpreter;
   Interpreter other;
   filled.publish(&interpreter, HandleNumber(1));
-  internal::RegistryLock lock;
+  internal::RegistryLock lock(internal::g_register);
   EXPECT_EQ(filled.find_fast(&interpreter), HandleNumber(1));
   EXPECT_EQ(filled.find(&interpreter), HandleNumber(1));
   for (Interpreter* each : {&interpreter, &other}) {
@@ -277,7 +277,7 @@ TEST(SideTableTest, RetiredInterpretersTablesGoToOthers) {
   }
   EXPECT_EQ(FreeTables(), tables);
   // What is left of them is their memory.
-  internal::RegistryLock lock;
+  internal::RegistryLock lock(internal::g_register);
   for (internal::Table* table : internal::g_register.free_tables) {
     for (; table != nullptr; table = table->next) {
       EXPECT_EQ(table->fills, 0u);
@@ -379,7 +379,7 @@ TEST(SideTableTest, IndicesRunOut) {
     EXPECT_EQ(cache.peek(&interpreter), nullptr);
     EXPECT_EQ(cache.occupancy(), 0u);
   }
-  internal::RegistryLock lock;
+  internal::RegistryLock lock(internal::g_register);
   EXPECT_EQ(internal::g_register.last_index, kLast);
 }
 
