@@ -69,7 +69,7 @@ class SideTable {
 
   PyObject* publish(const Interpreter* interpreter,
                     PyObject* handle) const noexcept {
-    return Fill(interpreter, handle, false).handle;
+    return Fill(internal::g_register, interpreter, handle, false).handle;
   }
 
   // Takes time for each live interpreter, and the process-wide lock.
@@ -91,10 +91,11 @@ class SideTable {
     return index_.load(std::memory_order_relaxed);
   }
 
-  internal::Filled Fill(const Interpreter* interpreter, PyObject* handle,
+  internal::Filled Fill(internal::Register& shared,
+                        const Interpreter* interpreter, PyObject* handle,
                         bool owned) const noexcept {
     ABSL_ASSERT(handle != nullptr && "a null handle");
-    return internal::FillTable(internal::g_register, Traits::TagOf(interpreter),
+    return internal::FillTable(shared, Traits::TagOf(interpreter),
                                Traits::TablesOf(interpreter), index_, handle,
                                owned);
   }
@@ -109,10 +110,10 @@ namespace internal {
 
 // For the adapter, whose interpreters own what they have in their tables.
 struct SideTableAccess {
-  static Filled FillOwned(const SideTable& cache,
+  static Filled FillOwned(Register& shared, const SideTable& cache,
                           const Interpreter* interpreter,
                           PyObject* object) noexcept {
-    return cache.Fill(interpreter, object, true);
+    return cache.Fill(shared, interpreter, object, true);
   }
 };
 

@@ -294,7 +294,8 @@ TEST(SideTableTest, OnlyTheFirstFillIsNew) {
   const SideTable cache;
   for (const bool is_first : {true, false}) {
     const internal::Filled filled = internal::SideTableAccess::FillOwned(
-        cache, &interpreter, HandleNumber(is_first ? 1 : 2));
+        internal::g_register, cache, &interpreter,
+        HandleNumber(is_first ? 1 : 2));
     EXPECT_EQ(filled.handle, HandleNumber(1));
     EXPECT_EQ(filled.is_new, is_first);
   }

@@ -9,6 +9,7 @@
 #include "multislot/cpython/internal/keep_error.h"
 #include "multislot/cpython/internal/python_abi.h"
 #include "multislot/cpython/internal/records.h"
+#include "multislot/internal/registry.h"
 #include "multislot/internal/table.h"
 #include "multislot/internal/table_fill.h"
 #include "multislot/side_table.h"
@@ -21,6 +22,7 @@ namespace internal {
 
 using multislot::internal::Filled;
 using multislot::internal::kOwned;
+using multislot::internal::Register;
 using multislot::internal::SideTableAccess;
 using multislot::internal::Table;
 
@@ -28,10 +30,11 @@ using multislot::internal::Table;
 // Py_DECREF compiles to under the limited API of 3.10 takes references from
 // small integers and other objects that are immortal since 3.12.
 
-PyObject* Own(Record* record, const SideTable& cache, PyObject* object) {
+PyObject* Own(Record* record, const SideTable& cache, PyObject* object,
+              Register& shared) {
   if (record == nullptr) return object;
   const Filled filled =
-      SideTableAccess::FillOwned(cache, &record->interpreter, object);
+      SideTableAccess::FillOwned(shared, cache, &record->interpreter, object);
   if (filled.handle == nullptr) return object;
   if (!filled.is_new) {
     KeepError keep_error;

@@ -8,6 +8,7 @@
 
 #include "multislot/cpython/internal/python_abi.h"
 #include "multislot/cpython/internal/records.h"
+#include "multislot/internal/registry.h"
 #include "multislot/internal/table.h"
 #include "multislot/side_table.h"
 
@@ -22,7 +23,12 @@ namespace internal {
 // gives it back to the interpreter if it is not needed, which may run Python
 // code. Without a record, or memory, nobody owns the object and it lives for
 // ever. A pending Python error stays pending.
-PyObject* Own(Record* record, const SideTable& cache, PyObject* object);
+//
+// It is told which register, so that the caller's code names it: see
+// MULTISLOT_SHARED (multislot/internal/shared.h).
+PyObject* Own(
+    Record* record, const SideTable& cache, PyObject* object,
+    multislot::internal::Register& shared = multislot::internal::g_register);
 
 // Releases what the interpreter of these tables owned, the last object first,
 // so that each goes before those that it was made from. The interpreter has
