@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -64,15 +65,20 @@ class LastIndex {
 // While it lives, the tables that retired interpreters left are out of reach.
 class NoFreeTables {
  public:
-  NoFreeTables() { Swap(); }
-  ~NoFreeTables() { Swap(); }
-
- private:
-  // What comes in between is never used again.
-  void Swap() {
+  NoFreeTables() {
     internal::RegistryLock lock(internal::g_register);
     std::swap(tables_, internal::g_register.free_tables);
   }
+  ~NoFreeTables() {
+    internal::RegistryLock lock(internal::g_register);
+    for (std::size_t i = 0; i < std::size(tables_); ++i) {
+      internal::Table** end = &internal::g_register.free_tables[i];
+      while (*end != nullptr) end = &(*end)->next;
+      *end = tables_[i];
+    }
+  }
+
+ private:
   internal::Table* tables_[internal::kIndexBits + 1] = {};
 };
 
