@@ -69,7 +69,9 @@ class SideTable {
 
   PyObject* publish(const Interpreter* interpreter,
                     PyObject* handle) const noexcept {
-    return Fill(internal::g_register, interpreter, handle, false).handle;
+    return Fill(internal::g_register, interpreter, handle,
+                internal::Ownership::None())
+        .handle;
   }
 
   // Takes time for each live interpreter, and the process-wide lock.
@@ -93,7 +95,7 @@ class SideTable {
 
   internal::Filled Fill(internal::Register& shared,
                         const Interpreter* interpreter, PyObject* handle,
-                        bool owned) const noexcept {
+                        internal::Ownership owned) const noexcept {
     ABSL_ASSERT(handle != nullptr && "a null handle");
     return internal::FillTable(shared, Traits::TagOf(interpreter),
                                Traits::TablesOf(interpreter), index_, handle,
@@ -111,9 +113,9 @@ namespace internal {
 // For the adapter, whose interpreters own what they have in their tables.
 struct SideTableAccess {
   static Filled FillOwned(Register& shared, const SideTable& cache,
-                          const Interpreter* interpreter,
-                          PyObject* object) noexcept {
-    return cache.Fill(shared, interpreter, object, true);
+                          const Interpreter* interpreter, PyObject* handle,
+                          Ownership owned) noexcept {
+    return cache.Fill(shared, interpreter, handle, owned);
   }
 };
 

@@ -48,6 +48,7 @@ def cpython_adapter(name, python, limited_api = None, **kwargs):
             Label("//multislot:default"),
             Label("//multislot/cpython:core_internal"),
             Label("//multislot/cpython:stays_mapped"),
+            Label("@com_google_absl//absl/base:config"),
             Label("@com_google_absl//absl/base:core_headers"),
             python,
         ],

@@ -6,25 +6,16 @@
 #include <type_traits>
 #include <utility>
 
-#include "absl/base/attributes.h"
-#include "absl/base/macros.h"
-#include "absl/base/optimization.h"
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/internal/keep_error.h"
-#include "multislot/cpython/internal/owned.h"
+#include "multislot/cpython/internal/owning_cache.h"
 #include "multislot/cpython/internal/python_abi.h"
-#include "multislot/cpython/internal/record_life.h"
-#include "multislot/cpython/internal/records.h"
 #include "multislot/default_slot_policy.h"  // IWYU pragma: export
 #include "multislot/fixed_slots.h"          // IWYU pragma: export
 #include "multislot/interpreter.h"
 #include "multislot/side_table.h"  // IWYU pragma: export
-#include "multislot/slot_policy.h"
 
 namespace multislot {
-
-struct SingleSlot;
-
 namespace cpython {
 inline namespace MULTISLOT_PYTHON_ABI {
 
@@ -40,36 +31,16 @@ constexpr void CheckMake() {
                 "new reference");
 }
 
-// What make() returns. A Python error that is pending is kept aside while it
-// runs.
-template <typename Make>
-PyObject* CallMake(Make&& make) {
-  KeepError keep_error;
-  PyObject* made = std::forward<Make>(make)();
-  keep_error.PutBack();
-  return made;
-}
-
-// What a cache consists of: its slots, and its place in what interpreters own.
-template <typename Policy>
-struct Places {
-  const SideTable& owned() const noexcept { return owned_; }
-  void clear_for_test() const noexcept {
-    slots.clear_for_test();
-    owned_.clear_for_test();
+// For OwningCache: Python objects.
+struct Objects {
+  // A Python error that is pending is kept aside while make() runs.
+  template <typename Make>
+  static PyObject* Create(Make&& make) {
+    KeepError keep_error;
+    PyObject* made = std::forward<Make>(make)();
+    keep_error.PutBack();
+    return made;
   }
-
-  Policy slots;
-  SideTable owned_;
-};
-
-// With this policy they are the same.
-template <>
-struct Places<SideTable> {
-  const SideTable& owned() const noexcept { return slots; }
-  void clear_for_test() const noexcept { slots.clear_for_test(); }
-
-  SideTable slots;
 };
 
 }  // namespace internal
@@ -124,14 +95,6 @@ template <typename Policy = DefaultHandleCachePolicy,
           typename Current = AskAlways>
 class HandleCache {
  public:
-  static_assert(!std::is_same<Policy, SingleSlot>::value,
-                "HandleCache needs a slot for each interpreter: SingleSlot has "
-                "one for all. Name another policy, HandleCache<SideTable>");
-  static_assert(multislot::internal::CheckSlotPolicy<Policy>::value, "");
-  static_assert(
-      std::is_same<typename Policy::interpreter_type, Interpreter>::value,
-      "HandleCache needs a policy for multislot::Interpreter");
-
   using policy_type = Policy;
 
   constexpr HandleCache() noexcept = default;
@@ -162,7 +125,7 @@ class HandleCache {
   [[nodiscard]] PyObject* get_or_create(Make&& make) const {
     internal::CheckMake<Make>();
     if constexpr (internal::kIsMake<Make>) {
-      return GetOrCreate(Current::Find(), std::forward<Make>(make));
+      return cache_.GetOrCreate(std::forward<Make>(make));
     } else {
       return nullptr;
     }
@@ -178,78 +141,25 @@ class HandleCache {
   template <typename Make>
   [[nodiscard]] PyObject* get_or_create(Interpreter* current,
                                         Make&& make) const {
-    ABSL_ASSERT(current == nullptr || CurrentInterpreter() == nullptr ||
-                CurrentInterpreter() == current);
     internal::CheckMake<Make>();
     if constexpr (internal::kIsMake<Make>) {
-      return GetOrCreate(current, std::forward<Make>(make));
+      return cache_.GetOrCreate(current, std::forward<Make>(make));
     } else {
       return nullptr;
     }
   }
 
+  // The object that the current interpreter has, a borrowed reference; null if
+  // it has none. Makes none, and sets no error.
+  [[nodiscard]] PyObject* peek() const { return cache_.Peek(); }
+
   // For tests that want to start afresh: from here on each interpreter's object
   // is made anew. The ones that there are live on until their interpreters end.
   // No other call on this cache may overlap.
-  void clear_for_test() const noexcept { places_.clear_for_test(); }
+  void clear_for_test() const noexcept { cache_.clear_for_test(); }
 
  private:
-  template <typename Make>
-  PyObject* GetOrCreate(Interpreter* interpreter, Make&& make) const {
-    if (ABSL_PREDICT_TRUE(interpreter != nullptr)) {
-      PyObject* handle = places_.slots.find_fast(interpreter);
-      if (ABSL_PREDICT_TRUE(handle != nullptr)) return handle;
-      if constexpr (!kSlotsOwn) {
-        handle = places_.owned().find_fast(interpreter);
-        if (handle != nullptr) return handle;
-      }
-    }
-    return FindOrCreate(std::forward<Make>(make));
-  }
-
-  template <typename Make>
-  ABSL_ATTRIBUTE_NOINLINE PyObject* FindOrCreate(Make&& make) const {
-    if (internal::CurrentState() == nullptr) {
-      ABSL_ASSERT(false && "no thread state");
-      return nullptr;
-    }
-    internal::Record* record = internal::CurrentRecord();
-    if (record != nullptr) {
-      PyObject* handle = Find(&record->interpreter);
-      if (handle != nullptr) return handle;
-    }
-    PyObject* made = internal::CallMake(std::forward<Make>(make));
-    if (made == nullptr) return nullptr;
-    // make() may have run long enough for the interpreter to get its record, or
-    // to lose it.
-    record = internal::CurrentRecord();
-    made = internal::Own(record, places_.owned(), made);
-    return record == nullptr ? made : Publish(&record->interpreter, made);
-  }
-
-  PyObject* Find(const Interpreter* interpreter) const noexcept {
-    PyObject* handle = places_.owned().find(interpreter);
-    if constexpr (!kSlotsOwn) {
-      // Of an object that nobody owns, for want of memory.
-      if (handle == nullptr) handle = places_.slots.find(interpreter);
-    }
-    return handle;
-  }
-
-  // The interpreter's table decides which object it has. Slots are for finding
-  // it.
-  PyObject* Publish(const Interpreter* interpreter,
-                    PyObject* handle) const noexcept {
-    if constexpr (!kSlotsOwn) {
-      PyObject* first = places_.slots.publish(interpreter, handle);
-      if (first != nullptr) return first;
-    }
-    return handle;
-  }
-
-  static constexpr bool kSlotsOwn = std::is_same<Policy, SideTable>::value;
-
-  internal::Places<Policy> places_;
+  internal::OwningCache<internal::Objects, Policy, Current> cache_;
 };
 
 }  // namespace MULTISLOT_PYTHON_ABI

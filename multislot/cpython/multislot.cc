@@ -2,22 +2,59 @@
 
 #include <Python.h>
 
+#include <new>
 #include <type_traits>
 
+#include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/import_attr.h"
+#include "multislot/cpython/internal/owned.h"
+#include "multislot/cpython/internal/owning_cache.h"
+#include "multislot/cpython/per_interpreter.h"
 #include "multislot/side_table.h"
 
 namespace {
 
-// A multislot_cache is the memory of one of these. All zero is an empty one,
-// and there is nothing to destroy, so C can have it as plain words.
-using Cache = multislot::cpython::HandleCache<multislot::SideTable>;
-static_assert(sizeof(Cache) == sizeof(multislot_cache) &&
-                  alignof(Cache) == alignof(multislot_cache) &&
-                  std::is_trivially_destructible<Cache>::value &&
-                  std::is_standard_layout<Cache>::value,
-              "multislot_cache has to have the layout of a HandleCache");
+namespace cpython = multislot::cpython;
+
+// A value of C's, and how to destroy it.
+struct CValue : cpython::internal::OwnedValue {
+  CValue(multislot_make_value make, void* arg, multislot_destroy_value destroy)
+      : OwnedValue{static_cast<PyObject*>(make(arg)), Destroy, nullptr},
+        destroy_value(destroy) {}
+
+  static void Destroy(OwnedValue* self) {
+    auto* value = static_cast<CValue*>(self);
+    if (value->handle != nullptr && value->destroy_value != nullptr) {
+      value->destroy_value(value->handle);
+    }
+    delete value;
+  }
+
+  multislot_destroy_value destroy_value;
+};
+
+struct CValues {
+  template <typename New>
+  static cpython::internal::OwnedValue* Create(New&& make_new) {
+    return cpython::internal::CreateValue(make_new);
+  }
+};
+
+using Cache = cpython::HandleCache<multislot::SideTable>;
+using ValueCache = cpython::internal::OwningCache<CValues, multislot::SideTable,
+                                                  cpython::AskAlways>;
+
+// A cache of C's is the memory of one of these. All zero is an empty one, and
+// there is nothing to destroy, so C can have it as plain words.
+template <typename OfC, typename Ours>
+constexpr bool HasItsLayout() {
+  return sizeof(OfC) == sizeof(Ours) && alignof(OfC) == alignof(Ours) &&
+         std::is_trivially_destructible<Ours>::value &&
+         std::is_standard_layout<Ours>::value;
+}
+static_assert(HasItsLayout<multislot_cache, Cache>(), "");
+static_assert(HasItsLayout<multislot_value_cache, ValueCache>(), "");
 
 }  // namespace
 
@@ -29,8 +66,17 @@ PyObject* multislot_get(multislot_cache* cache, multislot_make make,
       [make, arg] { return make(arg); });
 }
 
+void* multislot_get_value(multislot_value_cache* cache,
+                          multislot_make_value make,
+                          multislot_destroy_value destroy, void* arg) {
+  return reinterpret_cast<const ValueCache*>(cache)->GetOrCreate(
+      [make, destroy, arg]() -> cpython::internal::OwnedValue* {
+        return new (std::nothrow) CValue(make, arg, destroy);
+      });
+}
+
 PyObject* multislot_import_attr(const char* module, const char* attribute) {
-  return multislot::cpython::ImportAttr(module, attribute)();
+  return cpython::ImportAttr(module, attribute)();
 }
 
 }  // extern "C"

@@ -1,7 +1,8 @@
 #ifndef MULTISLOT_CPYTHON_MULTISLOT_H_
 #define MULTISLOT_CPYTHON_MULTISLOT_H_
 
-/* multislot::cpython::HandleCache for extensions written in C:
+/* multislot::cpython::HandleCache and PerInterpreter for extensions written in
+ * C:
  *
  *   static multislot_cache decimal = MULTISLOT_CACHE_INIT;
  *
@@ -12,7 +13,8 @@
  *   // a borrowed reference, or NULL with an error set
  *   PyObject* type = multislot_get(&decimal, make_decimal, NULL);
  *
- * The contracts are those of multislot/cpython/handle_cache.h. */
+ * The contracts are those of multislot/cpython/handle_cache.h and
+ * multislot/cpython/per_interpreter.h. */
 
 #include <Python.h>
 #include <stdint.h>
@@ -21,6 +23,8 @@
 
 /* So that a program can have it for several Pythons. */
 #define multislot_get MULTISLOT_PASTE(multislot_get_, MULTISLOT_PYTHON_ABI)
+#define multislot_get_value \
+  MULTISLOT_PASTE(multislot_get_value_, MULTISLOT_PYTHON_ABI)
 #define multislot_import_attr \
   MULTISLOT_PASTE(multislot_import_attr_, MULTISLOT_PYTHON_ABI)
 
@@ -53,6 +57,40 @@ typedef PyObject* (*multislot_make)(void* arg);
  *
  * Any thread that is attached to an interpreter may call. */
 PyObject* multislot_get(multislot_cache* cache, multislot_make make, void* arg);
+
+/* The same for a value that is no Python object, one for each interpreter:
+ *
+ *   static multislot_value_cache state = MULTISLOT_CACHE_INIT;
+ *   struct state* s = multislot_get_value(&state, make_state, free_state, NULL);
+ */
+typedef struct multislot_value_cache {
+  uintptr_t word;
+} multislot_value_cache;
+
+/* Returns a value of any kind, or NULL with a Python error set. */
+typedef void* (*multislot_make_value)(void* arg);
+
+/* Destroys what multislot_make_value returned. */
+typedef void (*multislot_destroy_value)(void* value);
+
+/* The current interpreter's value, good until the interpreter ends: the one that
+ * an earlier call made there, else what make(arg) returns.
+ *
+ * The interpreter owns it from then on: destroy(value) is called at the
+ * interpreter's end, by a thread that is attached to it, late, when its modules
+ * are gone; what was made last goes first, Python objects included. So it is
+ * called, at once, for a value that is not needed because another thread's was
+ * first, and for one that make returned with a Python error set, which is a
+ * failure. If destroy is NULL, values are only forgotten. It may run Python
+ * code; a Python error that it leaves is reported as unraisable.
+ *
+ * If make fails, NULL, and the next call tries again; without memory NULL with
+ * a MemoryError. Errors that are pending are kept as multislot_get keeps them.
+ * Where nothing can own a value, late in an interpreter's end, each call makes
+ * one, which lives for ever. */
+void* multislot_get_value(multislot_value_cache* cache,
+                          multislot_make_value make,
+                          multislot_destroy_value destroy, void* arg);
 
 /* Imports the module and gets its attribute: a new reference, or NULL with a
  * Python error set. */

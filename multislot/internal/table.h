@@ -15,6 +15,17 @@ namespace internal {
 // The layout of what shared objects share; see internal/registry.h.
 inline namespace table_1 {
 
+// What an interpreter owns that is no Python object; the adapter derives from
+// it.
+struct OwnedValue {
+  // What lookups find: the value's address.
+  PyObject* handle;
+  // Destroys the value, and frees it and this.
+  void (*destroy)(OwnedValue*);
+  // The one that this interpreter owned before.
+  OwnedValue* next;
+};
+
 // One interpreter's handles for the caches with the policy SideTable. Such a
 // cache is an index into the table of every interpreter.
 //
@@ -57,6 +68,8 @@ struct Table {
   Table* next;
   // How many handles were filled.
   std::size_t fills;
+  // Of those whose interpreter owns an OwnedValue, the last one's.
+  OwnedValue* values;
 
   // The handle that belongs to each index; at 0, which no cache has, null.
   std::atomic<PyObject*>* handles() noexcept {
@@ -65,17 +78,25 @@ struct Table {
   const std::atomic<PyObject*>* handles() const noexcept {
     return reinterpret_cast<const std::atomic<PyObject*>*>(this + 1);
   }
-  // The indices that were filled, the first one first; with kOwned added if the
-  // interpreter owns a reference.
+  // The indices that were filled, the first one first; with kOwnsReference or
+  // kOwnsValue added.
   std::uint32_t* order() noexcept {
     return reinterpret_cast<std::uint32_t*>(handles() + size);
   }
 };
 
-inline constexpr std::uint32_t kOwned = std::uint32_t{1} << 31;
-
 // Indices are below 2^kIndexBits.
 inline constexpr int kIndexBits = sizeof(void*) >= 8 ? 28 : 24;
+
+// In order(): the interpreter owns a reference to the handle, or the OwnedValue
+// that the handle is the address of.
+inline constexpr std::uint32_t kOwnsReference = std::uint32_t{1} << 31;
+inline constexpr std::uint32_t kOwnsValue = std::uint32_t{1} << 30;
+static_assert(kIndexBits <= 30, "");
+
+inline constexpr std::size_t IndexIn(std::uint32_t entry) noexcept {
+  return entry & ~(kOwnsReference | kOwnsValue);
+}
 
 // Of an interpreter that has filled nothing, or has retired. Nobody writes it.
 inline Table g_empty_table = {};

@@ -108,13 +108,14 @@ Table* TakeFree(Register& shared, int bits) noexcept
 void Grow(std::atomic<Table*>& tables, Table* table, Table* larger) noexcept {
   // Relaxed: under the lock, and (27) publishes what is copied.
   for (std::size_t i = 0; i < table->fills; ++i) {
-    const std::uint32_t index = table->order()[i] & ~kOwned;
+    const std::size_t index = IndexIn(table->order()[i]);
     larger->handles()[index].store(
         table->handles()[index].load(std::memory_order_relaxed),
         std::memory_order_relaxed);
     larger->order()[i] = table->order()[i];
   }
   larger->fills = table->fills;
+  larger->values = table->values;
   larger->next = table->size == 0 ? nullptr : table;
   tables.store(larger, std::memory_order_release);  // (27)
 }
@@ -133,14 +134,18 @@ std::size_t IndexOf(Register& shared,
 }
 
 Filled FillAt(Table* table, std::size_t index, PyObject* handle,
-              bool owned) noexcept {
+              Ownership owned) noexcept {
   std::atomic<PyObject*>& place = table->handles()[index];
   // Relaxed: the lock orders this with the fill that wrote it.
   PyObject* first = place.load(std::memory_order_relaxed);
   if (first != nullptr) return {first, false};
   place.store(handle, std::memory_order_release);  // (26)
   table->order()[table->fills++] =
-      static_cast<std::uint32_t>(index) | (owned ? kOwned : 0);
+      static_cast<std::uint32_t>(index) | owned.mark;
+  if (owned.value != nullptr) {
+    owned.value->next = table->values;
+    table->values = owned.value;
+  }
   return {handle, true};
 }
 
@@ -167,7 +172,7 @@ void* AllocateZeroed(std::size_t bytes) noexcept {
 
 Filled FillTable(Register& shared, Tag tag, std::atomic<Table*>& tables,
                  std::atomic<std::uintptr_t>& index, PyObject* handle,
-                 bool owned, void* (*allocate)(std::size_t)) noexcept {
+                 Ownership owned, void* (*allocate)(std::size_t)) noexcept {
   SpareTable spare;
   for (;;) {
     int bits;
@@ -216,10 +221,11 @@ void FreeTables(Register& shared, Table* tables) noexcept {
   for (Table* table = tables; table != nullptr; table = table->next) {
     for (std::size_t i = 0; i < table->fills; ++i) {
       // Relaxed: a reader that is still there finds its own handle or null.
-      table->handles()[table->order()[i] & ~kOwned].store(
+      table->handles()[IndexIn(table->order()[i])].store(
           nullptr, std::memory_order_relaxed);
     }
     table->fills = 0;
+    table->values = nullptr;
   }
   RegistryLock lock(shared);
   while (tables != nullptr) {

@@ -269,7 +269,8 @@ TEST(SideTableTest, RetiredInterpretersTablesGoToOthers) {
       ASSERT_EQ(internal::FindInTable(tables, indices[i].load()), nullptr);
       ASSERT_EQ(internal::FillTable(
                     internal::g_register, Traits::TagOf(&interpreter), tables,
-                    indices[i], HandleNumber(i), false, allocate)
+                    indices[i], HandleNumber(i),
+                    internal::Ownership::None(), allocate)
                     .handle,
                 HandleNumber(i));
     }
@@ -301,7 +302,7 @@ TEST(SideTableTest, OnlyTheFirstFillIsNew) {
   for (const bool is_first : {true, false}) {
     const internal::Filled filled = internal::SideTableAccess::FillOwned(
         internal::g_register, cache, &interpreter,
-        HandleNumber(is_first ? 1 : 2));
+        HandleNumber(is_first ? 1 : 2), internal::Ownership::Reference());
     EXPECT_EQ(filled.handle, HandleNumber(1));
     EXPECT_EQ(filled.is_new, is_first);
   }
@@ -409,7 +410,8 @@ TEST(SideTableTest, MemoryRunsOut) {
       return internal::FillTable(internal::g_register,
                                  Traits::TagOf(&interpreter),
                                  Traits::TablesOf(&interpreter), indices[i],
-                                 HandleNumber(i + 1), false, allocate);
+                                 HandleNumber(i + 1),
+                                 internal::Ownership::None(), allocate);
     };
     for (int j = 1; j <= 2; ++j) {
       const internal::Filled filled = fill(fail);

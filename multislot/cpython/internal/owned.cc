@@ -21,7 +21,10 @@ inline namespace MULTISLOT_PYTHON_ABI {
 namespace internal {
 
 using multislot::internal::Filled;
-using multislot::internal::kOwned;
+using multislot::internal::IndexIn;
+using multislot::internal::kOwnsReference;
+using multislot::internal::kOwnsValue;
+using multislot::internal::Ownership;
 using multislot::internal::Register;
 using multislot::internal::SideTableAccess;
 using multislot::internal::Table;
@@ -33,8 +36,8 @@ using multislot::internal::Table;
 PyObject* Own(Record* record, const SideTable& cache, PyObject* object,
               Register& shared) {
   if (record == nullptr) return object;
-  const Filled filled =
-      SideTableAccess::FillOwned(shared, cache, &record->interpreter, object);
+  const Filled filled = SideTableAccess::FillOwned(
+      shared, cache, &record->interpreter, object, Ownership::Reference());
   if (filled.handle == nullptr) return object;
   if (!filled.is_new) {
     KeepError keep_error;
@@ -44,14 +47,38 @@ PyObject* Own(Record* record, const SideTable& cache, PyObject* object,
   return filled.handle;
 }
 
+PyObject* Own(Record* record, const SideTable& cache, OwnedValue* value,
+              Register& shared) {
+  PyObject* handle = value->handle;
+  if (record == nullptr) return handle;
+  const Filled filled = SideTableAccess::FillOwned(
+      shared, cache, &record->interpreter, handle, Ownership::Of(value));
+  if (filled.handle == nullptr) return handle;
+  if (!filled.is_new) Destroy(value);
+  return filled.handle;
+}
+
+void Destroy(OwnedValue* value) {
+  KeepError keep_error;
+  value->destroy(value);
+  if (PyErr_Occurred() != nullptr) PyErr_WriteUnraisable(nullptr);
+  keep_error.PutBack();
+}
+
 void Release(Table* tables) {
   if (tables == nullptr) return;
   for (std::size_t i = tables->fills; i-- > 0;) {
     const std::uint32_t entry = tables->order()[i];
-    // Relaxed: a lookup that is still there finds its own object or null.
-    PyObject* object = tables->handles()[entry & ~kOwned].exchange(
+    // Relaxed: a lookup that is still there finds its own handle or null.
+    PyObject* handle = tables->handles()[IndexIn(entry)].exchange(
         nullptr, std::memory_order_relaxed);
-    if ((entry & kOwned) != 0) Py_DecRef(object);
+    if ((entry & kOwnsReference) != 0) Py_DecRef(handle);
+    if ((entry & kOwnsValue) != 0) {
+      // Values are in the same order.
+      OwnedValue* value = tables->values;
+      tables->values = value->next;
+      Destroy(value);
+    }
   }
 }
 

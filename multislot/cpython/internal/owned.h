@@ -2,7 +2,8 @@
 #define MULTISLOT_CPYTHON_INTERNAL_OWNED_H_
 
 // What an interpreter owns: for each cache that was filled there one object,
-// with one reference, in the interpreter's table (multislot/side_table.h).
+// with one reference, or one value, in the interpreter's table
+// (multislot/side_table.h).
 
 #include <Python.h>
 
@@ -17,22 +18,31 @@ namespace cpython {
 inline namespace MULTISLOT_PYTHON_ABI {
 namespace internal {
 
-// Makes the interpreter own the object for the cache, unless it owns one for it
-// already, and returns the one that it owns then, borrowed: of several calls
-// all return the first one's object. Takes over the caller's reference, and
-// gives it back to the interpreter if it is not needed, which may run Python
-// code. Without a record, or memory, nobody owns the object and it lives for
+using multislot::internal::OwnedValue;
+
+// Makes the interpreter own the object, or the value, for the cache, unless it
+// owns one for it already, and returns the handle of the one that it owns then:
+// of several calls all return the first one's. Takes over the caller's
+// reference, or value. What is not needed is released at once, which may run
+// Python code. Without a record, or memory, nobody owns it and it lives for
 // ever. A pending Python error stays pending.
 //
-// It is told which register, so that the caller's code names it: see
+// They are told which register, so that the caller's code names it: see
 // MULTISLOT_SHARED (multislot/internal/shared.h).
 PyObject* Own(
     Record* record, const SideTable& cache, PyObject* object,
     multislot::internal::Register& shared = multislot::internal::g_register);
+PyObject* Own(
+    Record* record, const SideTable& cache, OwnedValue* value,
+    multislot::internal::Register& shared = multislot::internal::g_register);
 
-// Releases what the interpreter of these tables owned, the last object first,
-// so that each goes before those that it was made from. The interpreter has
-// retired. Runs code of others.
+// Destroys the value. A Python error that is pending stays pending; one that
+// the value's destructor leaves is reported as unraisable.
+void Destroy(OwnedValue* value);
+
+// Releases what the interpreter of these tables owned, the last first, so that
+// each goes before those that it was made from. The interpreter has retired.
+// Runs code of others.
 void Release(multislot::internal::Table* tables);
 
 }  // namespace internal

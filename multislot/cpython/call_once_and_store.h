@@ -1,0 +1,197 @@
+#ifndef MULTISLOT_CPYTHON_CALL_ONCE_AND_STORE_H_
+#define MULTISLOT_CPYTHON_CALL_ONCE_AND_STORE_H_
+
+#include <Python.h>
+
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include "absl/base/attributes.h"
+#include "absl/base/config.h"
+#include "absl/base/optimization.h"
+#include "multislot/cpython/current_interpreter.h"
+#include "multislot/cpython/internal/keep_error.h"
+#include "multislot/cpython/internal/once_gate.h"
+#include "multislot/cpython/internal/owned.h"
+#include "multislot/cpython/internal/owning_cache.h"
+#include "multislot/cpython/internal/python_abi.h"
+#include "multislot/cpython/per_interpreter.h"
+
+namespace multislot {
+namespace cpython {
+inline namespace MULTISLOT_PYTHON_ABI {
+
+namespace internal {
+
+// What fn() returned, and how to end it.
+template <typename T>
+struct Stored : OwnedValue {
+  template <typename Callable>
+  Stored(Callable&& fn, void (*finalize)(T&))
+      : OwnedValue{nullptr, End, nullptr},
+        value(std::forward<Callable>(fn)()),
+        finalize_(finalize) {
+    handle = HandleOf<T>(std::addressof(value));
+  }
+  ~Stored() {}
+
+  static void End(OwnedValue* self) {
+    auto* stored = static_cast<Stored*>(self);
+    if (stored->finalize_ != nullptr) {
+      stored->finalize_(stored->value);
+    } else {
+      stored->value.~T();
+    }
+    delete stored;
+  }
+
+  union {
+    T value;
+  };
+  void (*finalize_)(T&);
+};
+
+// For OwningCache. Unlike those of PerInterpreter, a value that comes with a
+// Python error is kept.
+template <typename T>
+struct StoredValues {
+  template <typename Store>
+  static OwnedValue* Create(Store&& store) {
+    KeepError keep_error;
+    OwnedValue* stored = std::forward<Store>(store)();
+    keep_error.PutBack();
+    return stored;
+  }
+};
+
+[[noreturn]] inline void CannotGoOn(const char* why) {
+#ifdef ABSL_HAVE_EXCEPTIONS
+  throw std::logic_error(why);
+#else
+  Py_FatalError(why);
+#endif
+}
+
+}  // namespace internal
+
+// pybind11's gil_safe_call_once_and_store, with the same member functions and
+// without pybind11: a T for each interpreter, which fn() makes on first use
+// there.
+//
+//   py::object& Decimal() {
+//     static multislot::cpython::CallOnceAndStore<py::object> storage;
+//     return storage
+//         .call_once_and_store_result(
+//             [] { return py::module_::import("decimal").attr("Decimal"); })
+//         .get_stored();
+//   }
+//
+// It is a PerInterpreter (per_interpreter.h) that waits: while a thread is in
+// fn(), the interpreter's other threads that call it wait, detached, so that
+// fn() is called once. In code that can do with several calls, of which one
+// result is kept, PerInterpreter is smaller.
+//
+// What is different from pybind11's: how long get_stored() takes once there was
+// a sub-interpreter (as long as before). That T is destroyed, or finalized, at
+// its interpreter's end on every Python, in the reverse order of making; with
+// pybind11 before 3.1, and where that has no support for sub-interpreters, T
+// lives for ever. That fn() may recur: the inner call's result is stored. That
+// nobody waits for ever. And what happens where nothing was stored.
+//
+// A namespace-scope static, a function-local static or a member: it is
+// constant-initialised, and trivially destructible.
+//
+// Ownership: as PerInterpreter. Errors: what fn() throws is passed on, nothing
+// is stored, and the next call tries again. Without memory std::bad_alloc is
+// thrown. Where a mistake or want of memory would have to be thrown and code is
+// compiled without exceptions, the process ends with Py_FatalError().
+// Threads: any thread that is attached to an interpreter, at any time.
+// Cost: get_stored() costs a PerInterpreter's hit. Three words, and a second
+// entry in each interpreter's table.
+template <typename T, typename Policy = DefaultHandleCachePolicy,
+          typename Current = AskAlways>
+class CallOnceAndStore {
+ public:
+  constexpr CallOnceAndStore() noexcept = default;
+  CallOnceAndStore(const CallOnceAndStore&) = delete;
+  CallOnceAndStore& operator=(const CallOnceAndStore&) = delete;
+
+  // If the current interpreter has no T yet, stores T(fn()) for it. At the
+  // interpreter's end, finalize() is called with the T, or if it is null, the
+  // T's destructor. Returns *this, for get_stored().
+  //
+  // fn() is called once, but for this: threads do not wait longer than ten
+  // seconds, nor once the process is ending, nor in the child of a fork for an
+  // fn() that was running at the fork. They call their own fn() then. One result
+  // is stored, and the other ones are finalized at once.
+  //
+  // Where nothing can own a T any more, late in an interpreter's end, each call
+  // stores one of its own, which lives for ever, and returns another object
+  // than *this, for its get_stored().
+  //
+  // A Python error that is pending is kept aside while fn() runs.
+  template <typename Callable>
+  CallOnceAndStore& call_once_and_store_result(Callable&& fn,
+                                               void (*finalize)(T&) = nullptr) {
+    if (ABSL_PREDICT_TRUE(values_.Peek() != nullptr)) return *this;
+    return CallAndStore(std::forward<Callable>(fn), finalize);
+  }
+
+  // The current interpreter's T, good until the interpreter ends. If it has
+  // none, which is a mistake, std::logic_error is thrown.
+  [[nodiscard]] T& get_stored() {
+    PyObject* handle = values_.Peek();
+    if (ABSL_PREDICT_FALSE(handle == nullptr)) {
+      handle = unowned_;
+      if (handle == nullptr) {
+        internal::CannotGoOn(
+            "get_stored() before call_once_and_store_result() in this "
+            "interpreter");
+      }
+    }
+    return *internal::ValueOf<T>(handle);
+  }
+
+ private:
+  explicit CallOnceAndStore(PyObject* unowned) noexcept : unowned_(unowned) {}
+
+  template <typename Callable>
+  ABSL_ATTRIBUTE_NOINLINE CallOnceAndStore& CallAndStore(Callable&& fn,
+                                                         void (*finalize)(T&)) {
+    if (internal::CurrentState() == nullptr) {
+      internal::CannotGoOn("call_once_and_store_result() without a thread state");
+    }
+    const internal::OnceGate::Pass pass(Gate());
+    PyObject* handle = values_.Peek();
+    if (handle != nullptr) return *this;
+    handle = values_.GetOrCreate([&fn, finalize]() -> internal::OwnedValue* {
+      return new internal::Stored<T>(std::forward<Callable>(fn), finalize);
+    });
+    return values_.Peek() == handle ? *this : *new CallOnceAndStore(handle);
+  }
+
+  // Null if nothing can own one: then nobody waits.
+  internal::OnceGate* Gate() const {
+    internal::KeepError keep_error;
+    internal::OnceGate* gate =
+        CurrentInterpreter() == nullptr
+            ? nullptr
+            : gates_.get_or_create([] { return internal::OnceGate(); });
+    PyErr_Clear();
+    keep_error.PutBack();
+    return gate;
+  }
+
+  internal::OwningCache<internal::StoredValues<T>, Policy, Current> values_;
+  PerInterpreter<internal::OnceGate, Policy, Current> gates_;
+  PyObject* unowned_ = nullptr;
+};
+
+}  // namespace MULTISLOT_PYTHON_ABI
+}  // namespace cpython
+}  // namespace multislot
+
+#endif  // MULTISLOT_CPYTHON_CALL_ONCE_AND_STORE_H_
