@@ -13,9 +13,11 @@ output=$(gdb --batch --nx -iex "set auto-load off" -ex "source tools/gdb/multisl
   -ex "break Stop" -ex run -ex up \
   -ex "print empty" -ex "print cache" -ex "print single" -ex "print single_bare" -ex "print of_bare" \
   -ex "print/x (long)&bare" -ex "print empty_handle_cache" -ex "print handle_cache" \
-  -ex "print/x (long)list" -ex "print empty_table" -ex "print table" -ex "print table_cache" bazel-bin/tests/gdb/caches 2>&1)
+  -ex "print/x (long)list" -ex "print empty_table" -ex "print table" -ex "print table_cache" \
+  -ex "print/x (long)value" -ex "print values" bazel-bin/tests/gdb/caches 2>&1)
 bare=$(sed -n 's/^\$6 = //p' <<<"$output")
 list=$(sed -n 's/^\$9 = //p' <<<"$output")
+value=$(sed -n 's/^\$13 = //p' <<<"$output")
 bad=0
 expect() { # expect LINE
   grep -qxF "$1" <<<"$output" && return
@@ -32,6 +34,7 @@ expect "\$8 = FixedSlots: 1 of 4 slots filled = {[home 70] = $list}"
 expect '$10 = SideTable: index 0, 0 slots filled'
 expect '$11 = SideTable: index 1, 2 slots filled = {[home 0] = 0x5000, [home 69] = 0x5045}'
 expect "\$12 = SideTable: index 3, 1 slots filled = {[home 70] = $list}"
+expect "\$14 = SideTable: index 4, 1 slots filled = {[home 70] = $value}"
 if [ "$bad" -eq 0 ]; then
   echo "gdb: prints caches as it should"
 else

@@ -33,16 +33,19 @@ LAYERS = [
     ["multislot/py_handle_cache"],
     # The adapter's rooms.
     ["multislot/cpython/internal/python_abi"],
-    ["multislot/cpython/internal/keep_error"],
+    ["multislot/cpython/internal/keep_error", "multislot/cpython/internal/once_gate"],
     ["multislot/cpython/internal/records"],  # who is current
     ["multislot/cpython/internal/owned"],
     ["multislot/cpython/internal/record_life"],
     ["multislot/cpython/current_interpreter"],
+    ["multislot/cpython/internal/owning_cache"],
     [
         "multislot/cpython/ask_if_several",
         "multislot/cpython/handle_cache",
         "multislot/cpython/import_attr",
+        "multislot/cpython/per_interpreter",
     ],
+    ["multislot/cpython/call_once_and_store"],
     ["multislot/cpython/multislot"],  # for C
 ]
 

@@ -125,8 +125,8 @@ class CallOnceAndStore {
   //
   // fn() is called once, but for this: threads do not wait longer than ten
   // seconds, nor once the process is ending, nor in the child of a fork for an
-  // fn() that was running at the fork. They call their own fn() then. One result
-  // is stored, and the other ones are finalized at once.
+  // fn() that was running at the fork. They call their own fn() then. One
+  // result is stored, and the other ones are finalized at once.
   //
   // Where nothing can own a T any more, late in an interpreter's end, each call
   // stores one of its own, which lives for ever, and returns another object
@@ -162,7 +162,8 @@ class CallOnceAndStore {
   ABSL_ATTRIBUTE_NOINLINE CallOnceAndStore& CallAndStore(Callable&& fn,
                                                          void (*finalize)(T&)) {
     if (internal::CurrentState() == nullptr) {
-      internal::CannotGoOn("call_once_and_store_result() without a thread state");
+      internal::CannotGoOn(
+          "call_once_and_store_result() without a thread state");
     }
     const internal::OnceGate::Pass pass(Gate());
     PyObject* handle = values_.Peek();

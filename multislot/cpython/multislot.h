@@ -61,7 +61,8 @@ PyObject* multislot_get(multislot_cache* cache, multislot_make make, void* arg);
 /* The same for a value that is no Python object, one for each interpreter:
  *
  *   static multislot_value_cache state = MULTISLOT_CACHE_INIT;
- *   struct state* s = multislot_get_value(&state, make_state, free_state, NULL);
+ *   struct state* s = multislot_get_value(&state, make_state, free_state,
+ * NULL);
  */
 typedef struct multislot_value_cache {
   uintptr_t word;
@@ -73,8 +74,8 @@ typedef void* (*multislot_make_value)(void* arg);
 /* Destroys what multislot_make_value returned. */
 typedef void (*multislot_destroy_value)(void* value);
 
-/* The current interpreter's value, good until the interpreter ends: the one that
- * an earlier call made there, else what make(arg) returns.
+/* The current interpreter's value, good until the interpreter ends: the one
+ * that an earlier call made there, else what make(arg) returns.
  *
  * The interpreter owns it from then on: destroy(value) is called at the
  * interpreter's end, by a thread that is attached to it, late, when its modules

@@ -70,8 +70,7 @@ struct Holder<T, std::unique_ptr<Made, Deleter>> : OwnedValue {
 };
 
 template <typename T, typename Made>
-struct IsValue
-    : std::is_same<typename std::remove_cv<T>::type, Made> {};
+struct IsValue : std::is_same<typename std::remove_cv<T>::type, Made> {};
 template <typename T, typename Made, typename Deleter>
 struct IsValue<T, std::unique_ptr<Made, Deleter>>
     : std::is_convertible<Made*, T*> {};
@@ -87,7 +86,8 @@ struct MadeBy<Make, std::void_t<std::invoke_result_t<Make>>> {
 };
 
 template <typename T, typename Make>
-inline constexpr bool kIsMakeOf = IsValue<T, typename MadeBy<Make>::type>::value;
+inline constexpr bool kIsMakeOf =
+    IsValue<T, typename MadeBy<Make>::type>::value;
 
 template <typename T, typename Make>
 constexpr void CheckMakeOf() {
@@ -98,8 +98,8 @@ constexpr void CheckMakeOf() {
 
 // Calls create(), which returns a new OwnedValue, or null: without memory, with
 // a Python error, or without one. A Python error that is pending is kept aside
-// while it runs. If create() leaves a Python error, that is a failure: the value
-// is destroyed.
+// while it runs. If create() leaves a Python error, that is a failure: the
+// value is destroyed.
 template <typename Create>
 OwnedValue* CreateValue(const Create& create) {
   KeepError keep_error;
@@ -120,8 +120,8 @@ struct Values {
   template <typename Make>
   static OwnedValue* Create(Make&& make) {
     return CreateValue([&make]() -> OwnedValue* {
-      return new (std::nothrow) Holder<T, typename MadeBy<Make>::type>(
-          std::forward<Make>(make));
+      return new (std::nothrow)
+          Holder<T, typename MadeBy<Make>::type>(std::forward<Make>(make));
     });
   }
 };
@@ -213,8 +213,7 @@ class PerInterpreter {
   [[nodiscard]] T* get_or_create(Make&& make) const {
     internal::CheckMakeOf<T, Make>();
     if constexpr (internal::kIsMakeOf<T, Make>) {
-      return internal::ValueOf<T>(
-          cache_.GetOrCreate(std::forward<Make>(make)));
+      return internal::ValueOf<T>(cache_.GetOrCreate(std::forward<Make>(make)));
     } else {
       return nullptr;
     }
@@ -235,9 +234,7 @@ class PerInterpreter {
 
   // The T that the current interpreter has; null if it has none. Makes none,
   // and sets no error.
-  [[nodiscard]] T* peek() const {
-    return internal::ValueOf<T>(cache_.Peek());
-  }
+  [[nodiscard]] T* peek() const { return internal::ValueOf<T>(cache_.Peek()); }
 
   // For tests that want to start afresh; see HandleCache.
   void clear_for_test() const noexcept { cache_.clear_for_test(); }

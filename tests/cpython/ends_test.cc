@@ -30,6 +30,7 @@
 #include "multislot/fixed_slots.h"
 #include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
+#include "tests/cpython/subject.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define MULTISLOT_HAS_LSAN 1
@@ -260,8 +261,8 @@ PyObject* GetGiven(const Cache& cache, long) {
 
 // The caches of all tests: one with room for each interpreter, and one that
 // overflows at once.
-const HandleCache<SideTable> g_roomy;
-const HandleCache<FixedSlots<1>> g_tight;
+const Subject<SideTable> g_roomy;
+const Subject<FixedSlots<1>> g_tight;
 
 // Several lookups; whether each was right.
 bool IsRight() {
@@ -374,7 +375,7 @@ void Put(Place place, PyObject* object) {
                 0);
       break;
     case Place::kCache:
-      static_cast<void>(HandleCache<SideTable>().get_or_create([object] {
+      static_cast<void>(Subject<SideTable>().get_or_create([object] {
         Py_INCREF(object);
         return object;
       }));
@@ -945,7 +946,7 @@ TEST_F(EndsTest, MakeEndsAndMakesInterpreters) {
   Runtime runtime;
   Lives::Begin();
   for (const SubInterpreter::Gil gil : Gils()) {
-    HandleCache<FixedSlots<2>> cache;
+    Subject<FixedSlots<2>> cache;
     SubInterpreter old(gil);
     {
       In in(old);
@@ -971,7 +972,7 @@ TEST_F(EndsTest, MakeEndsAndMakesInterpreters) {
 TEST_F(EndsTest, TheLosersEndIsAnothersToo) {
   Runtime runtime;
   Lives::Begin();
-  HandleCache<SideTable> cache;
+  Subject<SideTable> cache;
   SubInterpreter other;
   {
     In in(other);
@@ -1258,7 +1259,7 @@ TEST_F(EndsTest, AHitAfterASwitchAllocatesNothing) {
   Runtime runtime;
   Lives::Begin();
   for (const int count : {1, 20}) {
-    const HandleCache<FixedSlots<32>> cache;
+    const Subject<FixedSlots<32>> cache;
     Lives::Reset();
     std::vector<std::unique_ptr<SubInterpreter>> subs;
     for (int i = 0; i < count; ++i) {
@@ -1326,7 +1327,7 @@ TEST_F(EndsTest, ADelThatUsesBuiltins) {
         "    sorted(sys.modules)\n"
         "    import json\n");
     PyObject* main = PyImport_AddModule("__main__");
-    HandleCache<SideTable> cache;
+    Subject<SideTable> cache;
     PyObject* owned = cache.get_or_create(
         [main] { return PyObject_CallMethod(main, "OneWithADel", nullptr); });
     ASSERT_NE(owned, nullptr);
@@ -1358,7 +1359,7 @@ TEST_F(EndsTest, ShortLivedCaches) {
       Live(SubInterpreter::kShared, [&] {
         Lives::Reset();
         for (int j = 0; j < kCaches; ++j) {
-          HandleCache<FixedSlots<2>> cache;
+          Subject<FixedSlots<2>> cache;
           PyObject* object = cache.get_or_create(Lives::Make);
           EXPECT_TRUE(Lives::IsOwn(object));
           EXPECT_EQ(cache.get_or_create(Lives::Make), object);

@@ -20,6 +20,7 @@
 #include "multislot/fixed_slots.h"
 #include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
+#include "tests/cpython/subject.h"
 
 namespace multislot {
 namespace cpython {
@@ -114,11 +115,10 @@ struct Way {
   PyObject* (*look_up)(Make);
 };
 const Way kWays[] = {
-    {"Cpp",
-     [](Make make) { return HandleCache<SideTable>().get_or_create(make); }},
+    {"Cpp", [](Make make) { return Subject<SideTable>().get_or_create(make); }},
     {"CppOverflow",
      [](Make make) {
-       HandleCache<FixedSlots<1>> cache;
+       Subject<FixedSlots<1>> cache;
        {
          SubInterpreter sub;
          PyObject* pending = TakeError();
@@ -465,7 +465,7 @@ TEST_P(ErrorsTest, TheLosersObjectRaisesAsItDies) {
             0);
   PyObject* type = ImportAttr("__main__", "Loser")();
   SetError(pending_);
-  const HandleCache<SideTable> cache;
+  const Subject<SideTable> cache;
   PyObject* inner = nullptr;
   PyObject* outer = cache.get_or_create([&] {
     inner = cache.get_or_create([] { return PyList_New(0); });
@@ -479,7 +479,7 @@ TEST_P(ErrorsTest, TheLosersObjectRaisesAsItDies) {
 
 // A hit, with an error pending.
 TEST_P(ErrorsTest, AHit) {
-  const HandleCache<SideTable> cache;
+  const Subject<SideTable> cache;
   PyObject* made = cache.get_or_create([] { return PyList_New(0); });
   ExpectItIsStillPending();
   EXPECT_EQ(cache.get_or_create([] { return PyList_New(0); }), made);
@@ -492,7 +492,7 @@ TEST(ThrowingTest, ALookupWhileAnExceptionIsInFlight) {
   struct LooksUp {
     ~LooksUp() {
       PyErr_SetString(PyExc_KeyError, "pending");
-      HandleCache<SideTable> cache;
+      Subject<SideTable> cache;
       EXPECT_NE(cache.get_or_create(ImportAttr("colorsys", "__name__")),
                 nullptr);
       EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_KeyError));

@@ -23,6 +23,7 @@
 #include "multislot/fixed_slots.h"
 #include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
+#include "tests/cpython/subject.h"
 
 namespace multislot {
 namespace cpython {
@@ -44,11 +45,11 @@ class Runtime : public cpython::Runtime {
 // With so many slots, or with a table, which has no limit.
 #ifdef FIXED_SLOTS
 template <std::size_t Slots>
-using CacheOf = HandleCache<FixedSlots<Slots>, Current>;
+using CacheOf = Subject<FixedSlots<Slots>, Current>;
 static_assert(sizeof(CacheOf<8>) == sizeof(FixedSlots<8>) + sizeof(void*), "");
 #else
 template <std::size_t>
-using CacheOf = HandleCache<SideTable, Current>;
+using CacheOf = Subject<SideTable, Current>;
 static_assert(sizeof(CacheOf<8>) == sizeof(void*), "");
 #endif
 using Cache = CacheOf<8>;

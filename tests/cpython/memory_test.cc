@@ -19,6 +19,7 @@
 #include "gtest/gtest.h"
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/import_attr.h"
+#include "multislot/cpython/per_interpreter.h"
 #include "multislot/fixed_slots.h"
 #include "tests/cpython/embedded.h"
 
@@ -32,15 +33,21 @@ void Require(bool condition, const char* what) {
   std::abort();
 }
 
-// What one interpreter does: looks ten objects up, three times each. More
-// caches than this one thread could pass by, and one that overflows.
+// What one interpreter does: looks ten objects and ten values up, three times
+// each. Caches that overflow, for the objects.
 HandleCache<FixedSlots<1>> g_caches[10];
+PerInterpreter<std::vector<int>> g_values[10];
 
 void UseCaches() {
   for (int round = 0; round < 3; ++round) {
     for (const auto& cache : g_caches) {
       Require(cache.get_or_create(ImportAttr("math", "sqrt")) != nullptr,
               "looked up");
+    }
+    for (const auto& value : g_values) {
+      const std::vector<int>* numbers =
+          value.get_or_create([] { return std::vector<int>(1000); });
+      Require(numbers != nullptr && numbers->size() == 1000, "looked up");
     }
   }
 }
@@ -180,7 +187,7 @@ void ExpectNoMore(const Growth& growth, const Growth& control, int cycles) {
 }
 
 TEST(MemoryTest, Restarts) {
-  constexpr int kCycles = 2000;
+  constexpr int kCycles = 500;
   const auto cycle = [](auto use) {
     return [use] {
       Runtime runtime;
@@ -192,7 +199,7 @@ TEST(MemoryTest, Restarts) {
 }
 
 TEST(MemoryTest, SubInterpreters) {
-  constexpr int kCycles = 1000;
+  constexpr int kCycles = 400;
   const auto cycle = [](auto use) {
     return [use, runtime = static_cast<Runtime*>(nullptr)]() mutable {
       if (runtime == nullptr) {

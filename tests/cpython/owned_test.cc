@@ -15,6 +15,7 @@
 #include "multislot/fixed_slots.h"
 #include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
+#include "tests/cpython/subject.h"
 
 namespace multislot {
 namespace cpython {
@@ -50,8 +51,8 @@ class OwnedTest : public ::testing::Test {
 // The order is that of the fills in each interpreter, not that of the caches.
 TEST_F(OwnedTest, TheLastOneIsReleasedFirst) {
   Runtime runtime;
-  const HandleCache<SideTable> tables[40];  // so that the table grows
-  const HandleCache<FixedSlots<1>> slots[40];
+  const Subject<SideTable> tables[40];  // so that the table grows
+  const Subject<FixedSlots<1>> slots[40];
   for (const int step : {7, 23}) {
     g_died.clear();
     std::vector<std::intptr_t> expected;
@@ -84,8 +85,8 @@ TEST_F(OwnedTest, AnObjectGoesBeforeWhatItWasMadeFrom) {
   {
     SubInterpreter sub;
     In in(sub);
-    static const HandleCache<SideTable> part;
-    static const HandleCache<SideTable> whole;
+    static const Subject<SideTable> part;
+    static const Subject<SideTable> whole;
     static_cast<void>(whole.get_or_create([] {
       static_cast<void>(part.get_or_create([] { return NewObject(1); }));
       return NewObject(2);
@@ -98,8 +99,8 @@ TEST_F(OwnedTest, AnObjectGoesBeforeWhatItWasMadeFrom) {
 // and so do those that come after them: nothing is filled any more.
 TEST_F(OwnedTest, WhatIsReleasedFindsTheInterpreterEnded) {
   Runtime runtime;
-  static const HandleCache<SideTable> caches[3];
-  static const HandleCache<FixedSlots<1>> fixed;
+  static const Subject<SideTable> caches[3];
+  static const Subject<FixedSlots<1>> fixed;
   static int made_late;
   made_late = 0;
   for (int life = 0; life < 3; ++life) {
@@ -139,7 +140,7 @@ TEST_F(OwnedTest, BorrowedHandlesAreNotReleased) {
   PyObject* object = NewObject(7);
   const Py_ssize_t references = Py_REFCNT(object);
   const BasicPyHandleCache<SideTable> borrows;
-  const HandleCache<SideTable> owns;
+  const Subject<SideTable> owns;
   {
     SubInterpreter sub;
     In in(sub);
@@ -163,7 +164,7 @@ TEST_F(OwnedTest, ALoserThatMadeTheSameObject) {
   Runtime runtime;
   PyObject* object = NewObject(7);
   const Py_ssize_t references = Py_REFCNT(object);
-  static const HandleCache<SideTable> cache;
+  static const Subject<SideTable> cache;
   const auto make = [=] {
     Py_INCREF(object);
     return object;
@@ -242,13 +243,13 @@ TEST_F(OwnedTest, LookupsTakeNoPython) {
     Py_INCREF(object);
     return object;
   };
-  const HandleCache<FixedSlots<1>> tight;
+  const Subject<FixedSlots<1>> tight;
   static_cast<void>(tight.get_or_create(make));
   SubInterpreter sub;
   In in(sub);
-  const HandleCache<SideTable> first;  // the interpreter's own
+  const Subject<SideTable> first;  // the interpreter's own
   static_cast<void>(first.get_or_create(make));
-  const auto caches = std::make_unique<HandleCache<SideTable>[]>(100);
+  const auto caches = std::make_unique<Subject<SideTable>[]>(100);
   {
     Allocations allocations;
     Allocations::calls = 0;

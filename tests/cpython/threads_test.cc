@@ -21,7 +21,9 @@
 #include "multislot/cpython/import_attr.h"
 #include "multislot/fixed_slots.h"
 #include "multislot/side_table.h"
+#include "tests/cpython/attached.h"
 #include "tests/cpython/embedded.h"
+#include "tests/cpython/subject.h"
 
 namespace multislot {
 namespace cpython {
@@ -55,27 +57,6 @@ class ThreadsTest : public ::testing::Test {
   }
 };
 
-// Calls function(i) for each i below the number of threads, each on a thread
-// that is attached to the interpreter by a thread state of its own, while the
-// caller is not attached.
-template <typename Function>
-void RunAttached(PyInterpreterState* interpreter, std::size_t threads,
-                 Function function) {
-  PyThreadState* before = PyEval_SaveThread();
-  std::vector<std::thread> running;
-  for (std::size_t i = 0; i < threads; ++i) {
-    running.emplace_back([&, i] {
-      PyThreadState* state = PyThreadState_New(interpreter);
-      PyEval_RestoreThread(state);
-      function(i);
-      PyThreadState_Clear(state);
-      PyThreadState_DeleteCurrent();
-    });
-  }
-  for (std::thread& thread : running) thread.join();
-  PyEval_RestoreThread(before);
-}
-
 // What any code does now and then, if it is Python's: without a GIL, stops when
 // CPython stops the world; with one, hands it on if others wait for it. That
 // they get it sooner if this thread does not want it back at once saves time,
@@ -92,7 +73,7 @@ TEST_F(ThreadsTest, ThreadsOfOneInterpreterAllGetOneObject) {
   constexpr std::size_t kThreads = 8;
   Runtime runtime;
   for (int round = 0; round < 20; ++round) {
-    HandleCache<SideTable> cache;
+    Subject<SideTable> cache;
     auto* barrier = new absl::Barrier(kThreads);
     std::vector<PyObject*> got(kThreads);
     const int made = g_made;
@@ -119,7 +100,7 @@ TEST_F(ThreadsTest, ThreadsOfOneInterpreterAllGetOneObject) {
 TEST_F(ThreadsTest, AllFailAtOnce) {
   constexpr std::size_t kThreads = 8;
   Runtime runtime;
-  HandleCache<SideTable> cache;
+  Subject<SideTable> cache;
   auto* barrier = new absl::Barrier(kThreads);
   RunAttached(PyInterpreterState_Get(), kThreads, [&](std::size_t i) {
     const std::string message = std::to_string(i);
@@ -147,8 +128,8 @@ TEST_F(ThreadsTest, InterpretersShareCaches) {
   constexpr std::size_t kInterpreters = 8;
   constexpr std::size_t kCaches = 50;
   Runtime runtime;
-  std::vector<HandleCache<FixedSlots<9>>> roomy(kCaches);
-  std::vector<HandleCache<FixedSlots<3>>> tight(kCaches);
+  std::vector<Subject<FixedSlots<9>>> roomy(kCaches);
+  std::vector<Subject<FixedSlots<3>>> tight(kCaches);
   std::vector<std::unique_ptr<SubInterpreter>> subs;
   for (std::size_t i = 0; i < kInterpreters; ++i) {
     subs.push_back(std::make_unique<SubInterpreter>(SubInterpreter::kOwn));
@@ -187,7 +168,7 @@ TEST_F(ThreadsTest, InterpretersShareCaches) {
 TEST_F(ThreadsTest, MakeImportsWhileOthersWantTheSame) {
   Runtime runtime;
   for (const char* module : {"json", "string", "textwrap", "bisect"}) {
-    HandleCache<FixedSlots<2>> cache;
+    Subject<FixedSlots<2>> cache;
     std::vector<PyObject*> got(4);
     RunAttached(PyInterpreterState_Get(), got.size(), [&](std::size_t i) {
       got[i] = cache.get_or_create(ImportAttr(module, "__dict__"));
@@ -201,7 +182,7 @@ TEST_F(ThreadsTest, MakeImportsWhileOthersWantTheSame) {
 // thread state: PyGILState's is the main one.
 TEST_F(ThreadsTest, CallbackThreadsAreWhereTheirThreadStateIs) {
   Runtime runtime;
-  HandleCache<SideTable> cache;
+  Subject<SideTable> cache;
   PyObject* main = cache.get_or_create(Make);
   SubInterpreter sub;
   PyObject* subs;
@@ -225,7 +206,7 @@ TEST_F(ThreadsTest, CallbackThreadsAreWhereTheirThreadStateIs) {
 // hits in the main interpreter.
 TEST_F(ThreadsTest, HitsGoOnWhileInterpretersComeAndGo) {
   Runtime runtime;
-  HandleCache<FixedSlots<2>> cache;
+  Subject<FixedSlots<2>> cache;
   PyObject* main = cache.get_or_create(Make);
   std::atomic<bool> done{false};
   std::atomic<int> rounds{0};  // of hits
@@ -268,7 +249,7 @@ TEST_F(ThreadsTest, FillsDoNotHoldUpGarbageCollections) {
   constexpr int kThreads = 3;
   constexpr int kCaches = 2000;
   Runtime runtime;
-  using Caches = std::vector<HandleCache<FixedSlots<4>>>;
+  using Caches = std::vector<Subject<FixedSlots<4>>>;
   std::atomic<int> filling{kThreads};
   std::vector<Caches> all;
   for (int i = 0; i < kThreads; ++i) all.emplace_back(kCaches);

@@ -22,12 +22,13 @@
 #include "multislot/cpython/internal/records.h"
 #include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
+#include "tests/cpython/subject.h"
 
 namespace multislot {
 namespace cpython {
 namespace {
 
-using Cache = HandleCache<SideTable>;
+using Cache = Subject<SideTable>;
 
 // Counts the lives of all interpreters of this process, so that an object can
 // tell for which one it was made: addresses and ids come back.

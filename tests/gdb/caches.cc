@@ -4,6 +4,7 @@
 
 #include "c10/core/impl/PyInterpreter.h"
 #include "multislot/cpython/handle_cache.h"
+#include "multislot/cpython/per_interpreter.h"
 #include "multislot/py_handle_cache.h"
 #include "tests/cpython/embedded.h"
 
@@ -52,12 +53,15 @@ int main() {
     Py_INCREF(const_cast<PyObject*>(list));
     return const_cast<PyObject*>(list);
   }));
+  const multislot::cpython::PerInterpreter<int> values;
+  const int* const value = values.get_or_create([] { return 42; });
   interpreters[1].retire();
 
-  const void* const all[] = {&empty,        &cache,      &single,
-                             &single_bare,  &of_bare,    &empty_handle_cache,
-                             &handle_cache, &list,       &empty_table,
-                             &table,        &table_cache};
+  const void* const all[] = {&empty,        &cache,       &single,
+                             &single_bare,  &of_bare,     &empty_handle_cache,
+                             &handle_cache, &list,        &empty_table,
+                             &table,        &table_cache, &values,
+                             &value};
   Stop(all);
   return 0;
 }

@@ -267,12 +267,12 @@ TEST(SideTableTest, RetiredInterpretersTablesGoToOthers) {
     std::atomic<internal::Table*>& tables = Traits::TablesOf(&interpreter);
     for (std::size_t i = 0; i < indices.size(); ++i) {
       ASSERT_EQ(internal::FindInTable(tables, indices[i].load()), nullptr);
-      ASSERT_EQ(internal::FillTable(
-                    internal::g_register, Traits::TagOf(&interpreter), tables,
-                    indices[i], HandleNumber(i),
-                    internal::Ownership::None(), allocate)
-                    .handle,
-                HandleNumber(i));
+      ASSERT_EQ(
+          internal::FillTable(internal::g_register, Traits::TagOf(&interpreter),
+                              tables, indices[i], HandleNumber(i),
+                              internal::Ownership::None(), allocate)
+              .handle,
+          HandleNumber(i));
     }
   };
   live(internal::AllocateZeroed);
@@ -407,11 +407,10 @@ TEST(SideTableTest, MemoryRunsOut) {
   for (std::size_t i : {0, 1}) {
     LastIndex high(i == 0 ? 100 : 10000);
     const auto fill = [&](void* (*allocate)(std::size_t)) {
-      return internal::FillTable(internal::g_register,
-                                 Traits::TagOf(&interpreter),
-                                 Traits::TablesOf(&interpreter), indices[i],
-                                 HandleNumber(i + 1),
-                                 internal::Ownership::None(), allocate);
+      return internal::FillTable(
+          internal::g_register, Traits::TagOf(&interpreter),
+          Traits::TablesOf(&interpreter), indices[i], HandleNumber(i + 1),
+          internal::Ownership::None(), allocate);
     };
     for (int j = 1; j <= 2; ++j) {
       const internal::Filled filled = fill(fail);

@@ -137,13 +137,13 @@ class SideTable:
 
 
 class Cache:
-    """A cache that has its policy as the member slots_, or places_.slots."""
+    """A cache that has its policy as the member slots_, or cache_.places_.slots."""
 
     @staticmethod
     def slots(value):
         if gdb.types.has_field(value.type.strip_typedefs(), "slots_"):
             return value["slots_"]
-        return value["places_"]["slots"]
+        return value["cache_"]["places_"]["slots"]
 
     def __new__(cls, value):
         slots = cls.slots(value)
@@ -164,6 +164,7 @@ def _printers():
     printers.add_printer("SingleSlot", r"^multislot::BasicPyHandleCache<multislot::SingleSlot>$", SingleSlot)
     printers.add_printer("BasicPyHandleCache", r"^multislot::BasicPyHandleCache<.*>$", Cache)
     printers.add_printer("HandleCache", r"^multislot::cpython::(\w+::)?HandleCache<.*>$", Cache)
+    printers.add_printer("PerInterpreter", r"^multislot::cpython::(\w+::)?PerInterpreter<.*>$", Cache)
     return printers
 
 

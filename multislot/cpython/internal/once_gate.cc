@@ -33,9 +33,8 @@ bool OnceGate::Enter(std::chrono::milliseconds longest_wait) {
   const auto deadline = std::chrono::steady_clock::now() + longest_wait;
   for (;;) {
     unsigned long inside = 0;
-    if (thread_.compare_exchange_strong(inside, self,
-                                        std::memory_order_acquire,  // (32)
-                                        std::memory_order_relaxed)) {
+    if (thread_.compare_exchange_strong(inside, self, std::memory_order_acquire,
+                                        std::memory_order_relaxed)) {  // (32)
       return true;
     }
     if (inside == self || process_ != ThisProcess() || !Py_IsInitialized() ||

@@ -6,11 +6,13 @@
 #include <Python.h>
 
 #include <atomic>
+#include <memory>
 
 #include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/import_attr.h"
 #include "multislot/cpython/multislot.h"
+#include "multislot/cpython/per_interpreter.h"
 #include "multislot/fixed_slots.h"
 #include "multislot/side_table.h"
 
@@ -27,6 +29,14 @@ Cache g_caches[kCaches];
 TightCache g_tight_caches[kCaches];
 IfSeveralCache g_if_several_caches[kCaches];
 multislot_cache g_c_caches[kCaches];
+multislot_value_cache g_c_values[kCaches];
+
+// A value that owns a reference. Daemon threads may be unwound out of it.
+struct Value {
+  ~Value() noexcept(false) { Py_DecRef(object); }
+  PyObject* object;
+};
+multislot::cpython::PerInterpreter<Value> g_values[kCaches];
 
 PyObject* Call(void* make) {
   return PyObject_CallObject(static_cast<PyObject*>(make), nullptr);
@@ -73,6 +83,26 @@ PyObject* TightGet(PyObject*, PyObject* args) {
 PyObject* CGet(PyObject*, PyObject* args) {
   return WithArguments(args, [](Py_ssize_t number, PyObject* make) {
     return multislot_get(&g_c_caches[number], Call, make);
+  });
+}
+
+PyObject* ValueGet(PyObject*, PyObject* args) {
+  return WithArguments(args, [](Py_ssize_t number, PyObject* make) {
+    const Value* value =
+        g_values[number].get_or_create([make]() -> std::unique_ptr<Value> {
+          PyObject* object = Call(make);
+          if (object == nullptr) return nullptr;
+          return std::unique_ptr<Value>(new Value{object});
+        });
+    return value == nullptr ? nullptr : value->object;
+  });
+}
+
+PyObject* CValueGet(PyObject*, PyObject* args) {
+  return WithArguments(args, [](Py_ssize_t number, PyObject* make) {
+    return static_cast<PyObject*>(multislot_get_value(
+        &g_c_values[number], [](void* arg) -> void* { return Call(arg); },
+        [](void* object) { Py_DecRef(static_cast<PyObject*>(object)); }, make));
   });
 }
 
@@ -207,6 +237,8 @@ PyMethodDef g_methods[] = {
     {"get", Get, METH_VARARGS, nullptr},
     {"tight_get", TightGet, METH_VARARGS, nullptr},
     {"c_get", CGet, METH_VARARGS, nullptr},
+    {"value_get", ValueGet, METH_VARARGS, nullptr},
+    {"c_value_get", CValueGet, METH_VARARGS, nullptr},
     {"get_if_several", GetIfSeveral, METH_VARARGS, nullptr},
     {"get_with_an_error", GetWithAnError, METH_VARARGS, nullptr},
     {"import_attr", ImportAttr, METH_VARARGS, nullptr},

@@ -210,6 +210,8 @@ LOOK_UPS = [
     caller.get,
     caller.tight_get,
     caller.c_get,
+    caller.value_get,
+    caller.c_value_get,
     caller.get_if_several,
     caller.get_with_an_error,
 ]

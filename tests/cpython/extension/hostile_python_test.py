@@ -19,7 +19,7 @@ sys.path[:0] = {path!r}
 import caller
 me = caller.interpreter_id()
 def look_up(
-    me=me, gets=(caller.get, caller.tight_get, caller.c_get), wrong=caller.wrong
+    me=me, gets=(caller.get, caller.tight_get, caller.c_get, caller.value_get), wrong=caller.wrong
 ):
     for get in gets:
         for i in (0, 1, 2):
@@ -36,8 +36,8 @@ class LooksUp:
 
 CHECK = """
 look_up()
-before = [get(0, list) for get in (caller.get, caller.tight_get, caller.c_get)]
-for one, get in zip(before, (caller.get, caller.tight_get, caller.c_get)):
+before = [get(0, list) for get in (caller.get, caller.tight_get, caller.c_get, caller.value_get)]
+for one, get in zip(before, (caller.get, caller.tight_get, caller.c_get, caller.value_get)):
     assert get(0, list) is one
 """
 
@@ -104,6 +104,7 @@ del One
 caller.get(250, LooksUp)
 caller.tight_get(250, LooksUp)
 caller.c_get(250, LooksUp)
+caller.value_get(250, LooksUp)
 """,
     "a generator": """
 def generate(look_up=look_up):
@@ -204,7 +205,7 @@ def first(i, get, make):
 def make():
     all_are_in_make.wait()
     return [me]
-for i, get in enumerate((caller.get, caller.tight_get, caller.c_get)):
+for i, get in enumerate((caller.get, caller.tight_get, caller.c_get, caller.value_get)):
     found.clear()
     threads = [threading.Thread(target=first, args=(i, get, make)) for _ in range(4)]
     for thread in threads:
@@ -233,7 +234,7 @@ def descend(get, make):
     if found != [me]:
         caller.wrong()
 sys.modules.pop("atexit", None)
-for get in (caller.get, caller.tight_get, caller.c_get):
+for get in (caller.get, caller.tight_get, caller.c_get, caller.value_get):
     descend(get, [me].copy)
 sys.setrecursionlimit(1000)
 """
@@ -287,7 +288,7 @@ class HostilePythonTest(unittest.TestCase):
             self.live(TRAPS["at fork"])
             return [caller.interpreter_id()]
 
-        for get in (caller.get, caller.tight_get, caller.c_get):
+        for get in (caller.get, caller.tight_get, caller.c_get, caller.value_get):
             found = get(100, make)
             self.assertEqual(found, [caller.interpreter_id()])
             self.assertIs(get(100, list), found)
@@ -373,7 +374,7 @@ os.register_at_fork(after_in_child=LooksUp())
         gc.set_threshold(1)
         try:
             for i in range(190, 240):
-                for get in (caller.get, caller.tight_get, caller.c_get):
+                for get in (caller.get, caller.tight_get, caller.c_get, caller.value_get):
                     found = get(i, Cycle)
                     gc.collect()
                     self.assertIs(get(i, list), found)

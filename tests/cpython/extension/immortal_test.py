@@ -72,7 +72,7 @@ class ImmortalTest(unittest.TestCase):
 
     def test_hits(self):
         before = counts()
-        for look_up in (caller.get, caller.tight_get, caller.c_get):
+        for look_up in (caller.get, caller.tight_get, caller.c_get, caller.value_get):
             look_up(250, lambda: 123)
             self.assertEqual(look_up(250, list, LOOKUPS), 123)
         check(before)
