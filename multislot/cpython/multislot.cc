@@ -19,19 +19,20 @@ namespace cpython = multislot::cpython;
 
 // A value of C's, and how to destroy it.
 struct CValue : cpython::internal::OwnedValue {
-  CValue(multislot_make_value make, void* arg, multislot_destroy_value destroy)
+  CValue(multislot_make_value make, void* arg,
+         multislot_destroy_value destroy_value)
       : OwnedValue{static_cast<PyObject*>(make(arg)), Destroy, nullptr},
-        destroy_value(destroy) {}
+        destroy_value_(destroy_value) {}
 
   static void Destroy(OwnedValue* self) {
     auto* value = static_cast<CValue*>(self);
-    if (value->handle != nullptr && value->destroy_value != nullptr) {
-      value->destroy_value(value->handle);
+    if (value->handle != nullptr && value->destroy_value_ != nullptr) {
+      value->destroy_value_(value->handle);
     }
     delete value;
   }
 
-  multislot_destroy_value destroy_value;
+  multislot_destroy_value destroy_value_;
 };
 
 struct CValues {

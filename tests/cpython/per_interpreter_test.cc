@@ -296,17 +296,17 @@ TEST_F(PerInterpreterTest, AnErrorThatIsPendingBefore) {
 // A T that looks itself up as it is made: the inner one, which is there first,
 // is the interpreter's.
 struct LooksItselfUp {
-  explicit LooksItselfUp(int depth);
+  explicit LooksItselfUp(int depth_of_this);
   ~LooksItselfUp();
   const int depth;
 };
 const PerInterpreter<LooksItselfUp> g_looks_itself_up;
 int g_made_late = 0;
 
-LooksItselfUp::LooksItselfUp(int depth) : depth(depth) {
+LooksItselfUp::LooksItselfUp(int depth_of_this) : depth(depth_of_this) {
   if (depth == 3) return;
   const LooksItselfUp* inner = g_looks_itself_up.get_or_create(
-      [depth] { return LooksItselfUp(depth + 1); });
+      [this] { return LooksItselfUp(depth + 1); });
   EXPECT_EQ(inner->depth, 3);
 }
 LooksItselfUp::~LooksItselfUp() {
