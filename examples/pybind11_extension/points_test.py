@@ -11,35 +11,59 @@ import sys
 sys.path[:0] = {path!r}
 import points
 
+assert points.PointError.__module__ == "points", points.PointError
 for i in range(500):
-    middle = points.midpoint((0, i), (i, 0))
-    assert type(middle) is points.Point, type(middle)
-    assert middle == (i / 2, i / 2), middle
+    mirrored = points.mirror((1, i), points.Axis.X)
+    assert type(mirrored) is points.Point, type(mirrored)
+    assert mirrored == (1, -i), mirrored
+    assert points.mirror((1, i), points.Axis.Y) == (-1, i)
+    assert points.distance((3 * i, 4 * i)) == 5 * i
     try:
-        points.midpoint((1,), (2, 3))
+        points.mirror((1, 2), "X")
         assert False, "took it"
-    except ValueError:
+    except points.PointError:
         pass
 """.format(path=sys.path)
 
 
 class PointsTest(unittest.TestCase):
-    def test_midpoint(self):
-        middle = points.midpoint(points.Point(0, 0), points.Point(2, 4))
-        self.assertEqual(repr(middle), "Point(x=1.0, y=2.0)")
-        self.assertIs(type(middle), points.Point)
+    def test_mirror(self):
+        mirrored = points.mirror(points.Point(2, 4), points.Axis.X)
+        self.assertEqual(repr(mirrored), "Point(x=2.0, y=-4.0)")
+        self.assertIs(type(mirrored), points.Point)
+        self.assertEqual(points.distance(mirrored), 20**0.5)
 
     def test_refuses(self):
-        with self.assertRaises(ValueError):
-            points.midpoint((1, 2), (1, 2, 3))
+        self.assertTrue(issubclass(points.PointError, ValueError))
+        with self.assertRaises(points.PointError):
+            points.mirror((1, 2, 3), points.Axis.X)
+        with self.assertRaises(points.PointError):
+            points.mirror((1, 2), "X")
+        with self.assertRaises(points.PointError):
+            points.distance(())
         with self.assertRaises(TypeError):
-            points.midpoint(1, 2)
+            points.mirror(1, 2)
 
-    # With one GIL for all: more is not for pybind11 2.
+    # Classes of the same name, each of one interpreter.
+    def test_another_interpreters_are_not_ours(self):
+        with interpreters.several(1) as (other,):
+            other.run(
+                IN_EACH
+                + "assert {} not in (id(points.Point), id(points.Axis))\n".format(id(points.Axis))
+                + "assert {} != id(points.PointError)\n".format(id(points.PointError))
+            )
+        self.assertIs(type(points.mirror((0, 0), points.Axis.Y)), points.Point)
+
+    # With one GIL for all, and from pybind11 3 on with one for each.
     def test_eight_interpreters_at_once(self):
-        with interpreters.several(8) as eight:
+        self.use_eight(own_gil=False)
+        if points.PYBIND11 >= 3:
+            self.use_eight(own_gil=True)
+
+    def use_eight(self, own_gil):
+        with interpreters.several(8, own_gil) as eight:
             interpreters.run_in_each(eight, IN_EACH)
-            self.assertIs(type(points.midpoint((0, 0), (1, 1))), points.Point)
+            self.assertIs(type(points.mirror((0, 0), points.Axis.X)), points.Point)
             interpreters.run_in_each(eight, IN_EACH)
 
     def test_interpreters_come_and_go(self):
@@ -47,7 +71,7 @@ class PointsTest(unittest.TestCase):
             with interpreters.several(2) as both:
                 for interpreter in both:
                     interpreter.run(IN_EACH)
-        self.assertIs(type(points.midpoint((0, 0), (1, 1))), points.Point)
+        self.assertIs(type(points.mirror((0, 0), points.Axis.X)), points.Point)
 
 
 if __name__ == "__main__":

@@ -189,7 +189,7 @@ struct ChangingPointer {
 };
 
 struct TableOfOne {
-  internal::Table table = {2, nullptr, 0};
+  internal::Table table = {2, nullptr, 0, nullptr};
   std::atomic<PyObject*> handles[2] = {{nullptr}, {nullptr}};
   // What follows a table's handles is no handle.
   std::atomic<PyObject*> beyond = {HandleNumber(3)};
@@ -212,7 +212,7 @@ TEST(TableTest, ATableThatChangedIsReadAnew) {
   TableOfOne before;
   TableOfOne after;
   after.handles[1] = HandleNumber(2);
-  internal::Table empty = {0, nullptr, 0};
+  internal::Table empty = {0, nullptr, 0, nullptr};
   for (PyObject* stale : {HandleNumber(1), HandleNumber(0)}) {
     before.handles[1] = stale;
     const ChangingPointer changing{&before.table, &after.table, 1};
