@@ -7,9 +7,11 @@
 #include <cstdlib>
 
 #include "multislot/cpython/ask_if_several.h"
+#include "multislot/cpython/call_once_and_store.h"
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/import_attr.h"
+#include "multislot/cpython/per_interpreter.h"
 #include "multislot/fixed_slots.h"
 #include "multislot/side_table.h"
 
@@ -24,9 +26,11 @@ namespace {
 using multislot::FixedSlots;
 using multislot::SideTable;
 using multislot::cpython::AskIfSeveral;
+using multislot::cpython::CallOnceAndStore;
 using multislot::cpython::CurrentInterpreter;
 using multislot::cpython::HandleCache;
 using multislot::cpython::ImportAttr;
+using multislot::cpython::PerInterpreter;
 
 template <typename T>
 T* OrDie(T* pointer) {
@@ -111,6 +115,18 @@ void* GetOrCreateFixed(const Module&) {
 void* NoSlot(const Module&) {
   static const HandleCache<FixedSlots<8>> cache;
   return cache.get_or_create(Make);
+}
+
+void* PerInterpreterValue(const Module&) {
+  static const PerInterpreter<State> states;
+  return states.get_or_create([] { return State{Make()}; })->object;
+}
+
+void* CallOnceStored(const Module&) {
+  static CallOnceAndStore<State> storage;
+  return storage.call_once_and_store_result([] { return State{Make()}; })
+      .get_stored()
+      .object;
 }
 
 void* Import(const Module&) {

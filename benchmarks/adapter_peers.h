@@ -46,6 +46,11 @@ void* GetOrCreateGiven(const Module&);
 void* GetOrCreateFixed(const Module&);
 void* NoSlot(const Module&);
 
+// PerInterpreter<T>, where T is a struct with the object in it, and
+// CallOnceAndStore, which has pybind11's member functions.
+void* PerInterpreterValue(const Module&);
+void* CallOnceStored(const Module&);
+
 // Imports the module and gets the attribute, each time.
 void* Import(const Module&);
 
@@ -84,6 +89,8 @@ constexpr NamedPeer kPeers[] = {
     {"get_or_create_given", GetOrCreateGiven},
     {"get_or_create_fixed", GetOrCreateFixed},
     {"no_slot", NoSlot},
+    {"per_interpreter", PerInterpreterValue},
+    {"call_once_and_store", CallOnceStored},
     {"import", Import},
     {"interpreter_dict", InterpreterDict},
     {"module_state", ModuleState},

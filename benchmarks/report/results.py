@@ -100,6 +100,8 @@ ADAPTER_NAMES = {
     "get_or_create_given": "get_or_create, interpreter given",
     "get_or_create_fixed": "get_or_create, FixedSlots<8>",
     "no_slot": "get_or_create, FixedSlots without a slot",
+    "per_interpreter": "PerInterpreter",
+    "call_once_and_store": "CallOnceAndStore",
     "module_state": "module state, module given",
     "module_state_by_type": "module state by type",
     "id_array": "array by interpreter id",

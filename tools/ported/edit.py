@@ -1,0 +1,21 @@
+"""Edits a file of somebody else's, for tools/test_ported.sh."""
+
+import re
+
+
+class Source:
+    """A source file's text. An edit that does not fit it as expected is an error."""
+
+    def __init__(self, path):
+        with open(path, encoding="utf-8") as file:
+            self.text = file.read()
+
+    def replace(self, pattern, replacement, times=1):
+        """Replaces what the regular expression finds, which has to be so often."""
+        self.text, found = re.subn(pattern, lambda match: match.expand(replacement), self.text, flags=re.DOTALL)
+        if found != times:
+            raise SystemExit(f"{pattern!r} is there {found} times, not {times}")
+
+    def write(self, path):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.text)

@@ -1,0 +1,30 @@
+"""What escape() takes in the first folder's markupsafe._speedups and in the second's, in turn.
+
+markupsafe_speed.py ORIGINAL PORTED
+"""
+
+import importlib.util
+import statistics
+import sys
+import timeit
+
+
+def load(folder):
+    spec = importlib.util.spec_from_file_location("markupsafe._speedups", folder + "/markupsafe/_speedups.so")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def main():
+    sys.path.insert(0, sys.argv[1])
+    escapes = [load(folder).escape for folder in sys.argv[1:3]]
+    times = ([], [])
+    for _ in range(31):
+        for taken, escape in zip(times, escapes):
+            taken.append(timeit.timeit("escape('<user>')", globals={"escape": escape}, number=20000) / 20000)
+    original, ported = (statistics.median(taken) * 1e9 for taken in times)
+    print("escape(): original %.1f ns, ported %.1f ns, %.3f times" % (original, ported, ported / original))
+
+
+main()
