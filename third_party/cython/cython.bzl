@@ -9,8 +9,8 @@ _OLDEST = [3, 1]
 
 def _version(repository_ctx, path):
     result = repository_ctx.execute([path, "--version"])
-    words = (result.stdout + result.stderr).split()
-    if result.return_code != 0 or not words:
+    words = (result.stdout + result.stderr).strip().split(" ")
+    if result.return_code != 0:
         return None
     return [int(number) if number.isdigit() else 0 for number in words[-1].split(".")[:2]]
 
