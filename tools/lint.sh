@@ -34,6 +34,7 @@ git ls-files -z '*.py' |
   xargs -0 -n 1 python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read(), sys.argv[1])'
 python3 tools/check_memory_order.py
 python3 tools/check_layers.py
+python3 tools/snippets.py
 # Without visibility, exports_files() exports to everybody.
 if git ls-files '*BUILD' | xargs python3 -c '
 import re, sys

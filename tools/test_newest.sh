@@ -55,7 +55,7 @@ export DEBIAN_FRONTEND=noninteractive
 apt="apt-get -qq -o Acquire::Check-Valid-Until=false"
 $apt update
 $apt install --yes --no-install-recommends bazel-bootstrap g++ clang git \
-  python3-dev python3.14-dev python3.15-dev pybind11-dev cython3 dpkg-dev
+  python3-dev python3.14-dev python3.15-dev pybind11-dev dpkg-dev
 
 rm -rf /deps
 mkdir -p /deps/apt/lists/partial /deps/apt/entries
@@ -84,9 +84,11 @@ ln -s /usr/include/pybind11 /deps/pybind11/include/pybind11
 echo 'workspace(name = "pybind11")' >/deps/pybind11/WORKSPACE
 touch /ready
 SETUP
-# Where it was set up before this was needed.
-[ ! -e "$root/ready" ] || [ -e "$root/usr/bin/cython3" ] || rm "$root/ready"
 [ -e "$root/ready" ] || chroot "$root" bash /setup.sh >"$log" 2>&1 || not_run "setup"
+# Also where sid was set up before this was needed.
+[ -e "$root/usr/bin/cython3" ] ||
+  chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends cython3 \
+    >"$log" 2>&1 || not_run "cython3"
 
 # --- What is committed, in it ------------------------------------------------
 
