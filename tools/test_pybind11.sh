@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+#
+# Runs pybind11 3.1's own tests of gil_safe_call_once_and_store, first as they
+# are and then with multislot's CallOnceAndStore in that class's place, in the
+# newest CPython that is found (3.12 or newer).
+#
+#   tools/test_pybind11.sh [SOURCE]
+#
+# SOURCE is a folder with pybind11 3.1's sources. Without it they come from
+# Debian sid's source package or, where GitHub can be reached, from there.
+# Status 3 if they could not be had, so that nothing was tested.
+
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tools/debian_archive.sh
+. tools/debian_source.sh
+
+cache=${MULTISLOT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/multislot}/pybind11_tests
+mkdir -p "$cache"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+bad=0
+
+not_run() {
+  tail -n 3 "$log"
+  echo "pybind11: NOT RUN: $*"
+  exit 3
+}
+
+# Says how COMMAND ended in the words of Bazel, for .ci/run to count.
+check() { # check NAME COMMAND...
+  local name=//pybind11:$1 started=$SECONDS said=PASSED
+  shift
+  "$@" >"$log" 2>&1 || said=FAILED bad=1
+  [ "$said" = PASSED ] || tail -n 60 "$log"
+  printf '%-60s %s in %d s\n' "$name" "$said" $((SECONDS - started))
+}
+
+source=${1:-$cache/pybind11-3.1.0}
+[ -d "$source" ] || debian_source sid pybind11 "$source" >"$log" 2>&1 ||
+  timeout 120 git clone --quiet --depth 1 --branch v3.1.0 https://github.com/pybind/pybind11 "$source" >"$log" 2>&1 ||
+  not_run "no source of pybind11 3.1"
+grep -q 'VERSION_MINOR 1' "$source/include/pybind11/detail/common.h" || not_run "$source is not pybind11 3.1"
+
+packages=(python3-pytest python3-exceptiongroup python3-tomli python3-typing-extensions catch2)
+dpkg-query -W "${packages[@]}" >/dev/null 2>&1 ||
+  { DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${packages[@]}" ||
+    { apt-get -qq update &&
+      DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${packages[@]}"; }; } \
+    >"$log" 2>&1 || not_run "no pytest or Catch"
+rm -rf "$cache/pytest"
+mkdir "$cache/pytest"
+for module in pytest _pytest pluggy iniconfig packaging attr attrs exceptiongroup tomli typing_extensions.py py py.py more_itertools; do
+  [ ! -e "/usr/lib/python3/dist-packages/$module" ] || ln -s "/usr/lib/python3/dist-packages/$module" "$cache/pytest/"
+done
+
+IFS=$'\t' read -r name _ python include libdir library < <(sh third_party/python/find_pythons.sh | sort -V | tail -n 1)
+case $name in py3[0-9] | py310 | py311) not_run "no CPython 3.12 or newer" ;; esac
+
+# The adapter for this Python, and what its headers need, as Bazel has them.
+./bazelw build --color=no --curses=no --noshow_progress "//multislot/cpython/pythons:$name" //multislot:default ||
+  exit 1
+bin=$(./bazelw info --noshow_progress bazel-bin 2>/dev/null)
+abseil=$(./bazelw info --noshow_progress output_base 2>/dev/null)/external/com_google_absl
+libraries=("$bin/multislot/cpython/pythons/lib$name.a" "$bin/multislot/cpython/pythons/lib${name}_wrong_python.a"
+  "$bin/multislot/libdefault.a" "$bin/multislot/libinternal.a")
+
+build() { # build KIND: the tests, in $cache/KIND
+  local folder=$cache/$1 tests=$cache/$1/source/tests
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  cp -r "$source" "$folder/source"
+  local compile=(g++ -std=c++17 -w -fPIC -fvisibility=hidden -isystem "$folder/source/include" -isystem "$include")
+  local link=()
+  if [ "$1" = with_ours ]; then
+    cat >"$folder/source/include/pybind11/gil_safe_call_once.h" <<'HEADER'
+#pragma once
+#include "detail/common.h"
+#include "multislot/cpython/call_once_and_store.h"
+namespace PYBIND11_NAMESPACE {
+template <typename T>
+using gil_safe_call_once_and_store = multislot::cpython::CallOnceAndStore<T>;
+}
+HEADER
+    compile+=(-I "$PWD" -I "$bin" -isystem "$abseil")
+    link=(-Wl,--start-group "${libraries[@]}" -Wl,--end-group)
+  fi
+  local shared=("${compile[@]}" -shared) module
+  "${shared[@]}" "$tests"/{pybind11_tests,test_exceptions,test_warnings}.cpp "${link[@]}" \
+    -o "$folder/pybind11_tests.so" &&
+    "${shared[@]}" "$tests/pybind11_cross_module_tests.cpp" "${link[@]}" \
+      -o "$folder/pybind11_cross_module_tests.so" || return
+  for module in mod_per_interpreter_gil mod_shared_interpreter_gil mod_per_interpreter_gil_with_singleton; do
+    "${shared[@]}" "$tests/$module.cpp" "${link[@]}" -o "$folder/$module.so" || return
+  done
+  "${shared[@]}" "$tests/test_with_catch/external_module.cpp" "${link[@]}" -o "$folder/external_module.so" &&
+    "${compile[@]}" -isystem /usr/include/catch2 "$tests"/test_with_catch/{catch,test_subinterpreter}.cpp "${link[@]}" \
+      "-L$libdir" "-l$library" "-Wl,-rpath,$libdir" -pthread -o "$folder/test_with_catch"
+}
+
+for kind in unchanged with_ours; do
+  check "build_$kind" build "$kind"
+  folder=$cache/$kind
+  run=(env -C "$folder" PYTHONDONTWRITEBYTECODE=1 "PYTHONPATH=$folder:$cache/pytest")
+  for test in exceptions warnings multiple_interpreters; do
+    check "${test}_$kind" "${run[@]}" "$python" -m pytest -q -p no:cacheprovider -W ignore::DeprecationWarning \
+      "$folder/source/tests/test_$test.py"
+  done
+  check "subinterpreter_$kind" "${run[@]}" "$folder/test_with_catch"
+done
+exit "$bad"
