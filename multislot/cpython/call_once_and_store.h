@@ -99,7 +99,8 @@ struct StoredValues {
 // its interpreter's end on every Python, in the reverse order of making; with
 // pybind11 before 3.1, and where that has no support for sub-interpreters, T
 // lives for ever. That fn() may recur: the inner call's result is stored. That
-// nobody waits for ever. And what happens where nothing was stored.
+// nobody waits for ever. What happens where nothing was stored. And what
+// call_once_and_store_result() returns.
 //
 // A namespace-scope static, a function-local static or a member: it is
 // constant-initialised, and trivially destructible.
@@ -109,8 +110,9 @@ struct StoredValues {
 // thrown. Where a mistake or want of memory would have to be thrown and code is
 // compiled without exceptions, the process ends with Py_FatalError().
 // Threads: any thread that is attached to an interpreter, at any time.
-// Cost: get_stored() costs a PerInterpreter's hit. Three words, and a second
-// entry in each interpreter's table.
+// Cost: either call costs a PerInterpreter's hit, and both in one expression,
+// as above, cost one. Two words, and a second entry in each interpreter's
+// table.
 template <typename T, typename Policy = DefaultHandleCachePolicy,
           typename Current = AskAlways>
 class CallOnceAndStore {
@@ -119,9 +121,22 @@ class CallOnceAndStore {
   CallOnceAndStore(const CallOnceAndStore&) = delete;
   CallOnceAndStore& operator=(const CallOnceAndStore&) = delete;
 
+  // What call_once_and_store_result() returns. pybind11's returns the storage
+  // itself, which looks for the T a second time.
+  class Result {
+   public:
+    [[nodiscard]] T& get_stored() const noexcept { return *stored_; }
+
+   private:
+    friend class CallOnceAndStore;
+    explicit Result(T* stored) noexcept : stored_(stored) {}
+    T* stored_;
+  };
+
   // If the current interpreter has no T yet, stores T(fn()) for it. At the
   // interpreter's end, finalize() is called with the T, or if it is null, the
-  // T's destructor. Returns *this, for get_stored().
+  // T's destructor. Returns what has get_stored(): the same T, without another
+  // look.
   //
   // fn() is called once, but for this: threads do not wait longer than ten
   // seconds, nor once the process is ending, nor in the child of a fork for an
@@ -129,15 +144,17 @@ class CallOnceAndStore {
   // result is stored, and the other ones are finalized at once.
   //
   // Where nothing can own a T any more, late in an interpreter's end, each call
-  // stores one of its own, which lives for ever, and returns another object
-  // than *this, for its get_stored().
+  // makes one that lives for ever, and only what it returns has it.
   //
   // A Python error that is pending is kept aside while fn() runs.
   template <typename Callable>
-  CallOnceAndStore& call_once_and_store_result(Callable&& fn,
-                                               void (*finalize)(T&) = nullptr) {
-    if (ABSL_PREDICT_TRUE(values_.Peek() != nullptr)) return *this;
-    return CallAndStore(std::forward<Callable>(fn), finalize);
+  Result call_once_and_store_result(Callable&& fn,
+                                    void (*finalize)(T&) = nullptr) {
+    PyObject* handle = values_.Peek();
+    if (ABSL_PREDICT_FALSE(handle == nullptr)) {
+      handle = CallAndStore(std::forward<Callable>(fn), finalize);
+    }
+    return Result(internal::ValueOf<T>(handle));
   }
 
   // The current interpreter's T, good until the interpreter ends. If it has
@@ -145,33 +162,25 @@ class CallOnceAndStore {
   [[nodiscard]] T& get_stored() {
     PyObject* handle = values_.Peek();
     if (ABSL_PREDICT_FALSE(handle == nullptr)) {
-      handle = unowned_;
-      if (handle == nullptr) {
-        internal::CannotGoOn(
-            "get_stored() before call_once_and_store_result() in this "
-            "interpreter");
-      }
+      internal::CannotGoOn(
+          "get_stored() before call_once_and_store_result() in this "
+          "interpreter");
     }
     return *internal::ValueOf<T>(handle);
   }
 
  private:
-  explicit CallOnceAndStore(PyObject* unowned) noexcept : unowned_(unowned) {}
-
   template <typename Callable>
-  ABSL_ATTRIBUTE_NOINLINE CallOnceAndStore& CallAndStore(Callable&& fn,
-                                                         void (*finalize)(T&)) {
+  ABSL_ATTRIBUTE_NOINLINE PyObject* CallAndStore(Callable&& fn,
+                                                 void (*finalize)(T&)) {
     if (internal::CurrentState() == nullptr) {
       internal::CannotGoOn(
           "call_once_and_store_result() without a thread state");
     }
     const internal::OnceGate::Pass pass(Gate());
-    PyObject* handle = values_.Peek();
-    if (handle != nullptr) return *this;
-    handle = values_.GetOrCreate([&fn, finalize]() -> internal::OwnedValue* {
+    return values_.GetOrCreate([&fn, finalize]() -> internal::OwnedValue* {
       return new internal::Stored<T>(std::forward<Callable>(fn), finalize);
     });
-    return values_.Peek() == handle ? *this : *new CallOnceAndStore(handle);
   }
 
   // Null if nothing can own one: then nobody waits.
@@ -188,7 +197,6 @@ class CallOnceAndStore {
 
   internal::OwningCache<internal::StoredValues<T>, Policy, Current> values_;
   PerInterpreter<internal::OnceGate, Policy, Current> gates_;
-  PyObject* unowned_ = nullptr;
 };
 
 }  // namespace MULTISLOT_PYTHON_ABI

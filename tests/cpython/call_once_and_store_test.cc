@@ -38,7 +38,7 @@ namespace {
 template <typename T>
 using Storage = CallOnceAndStore<T, SideTable>;
 
-static_assert(sizeof(Storage<std::string>) == 3 * sizeof(void*), "");
+static_assert(sizeof(Storage<std::string>) == 2 * sizeof(void*), "");
 static_assert(std::is_trivially_destructible<Storage<std::string>>::value, "");
 static_assert(!std::is_copy_constructible<Storage<std::string>>::value, "");
 [[maybe_unused]] constexpr CallOnceAndStore<std::string> kConstantInitialised;
@@ -215,7 +215,7 @@ TEST(CallOnceAndStoreTest, LateInAnInterpretersEnd) {
     static_cast<void>(looks_up.get_or_create([] {
       return PyCapsule_New(&late, nullptr, [](PyObject*) {
         for (const char* text : {"one", "two"}) {
-          auto& stored = storage.call_once_and_store_result([text] {
+          const auto stored = storage.call_once_and_store_result([text] {
             ++late;
             return text;
           });
