@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+#
+# Ports an extension that people really have, in Cython: msgpack's. Fetches its
+# source from Debian, changes it as tools/ported/port_msgpack.py says, builds the
+# original and the ported one alike for each CPython found, and runs the
+# extension's own tests with both. Then runs it in eight interpreters at once,
+# where the original cannot be imported, and says what the port costs. Cython
+# comes with tools/fetch_cython.sh, unless MULTISLOT_CYTHON names one, and pytest
+# with apt-get.
+#
+#   tools/test_msgpack.sh [FOLDER]     where sources go; default
+#                                      ~/.cache/multislot/ported
+#
+# Status 3 if something could not be had, so that nothing was tested.
+
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tools/debian_archive.sh
+. tools/debian_source.sh
+
+cache=${1:-${MULTISLOT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/multislot}/ported}
+mkdir -p "$cache" && cache=$(cd "$cache" && pwd) || exit 1
+log=$(mktemp)
+# A package of this workspace, as long as this runs.
+package=$PWD/examples/ported
+trap 'rm -rf "$package"; rm -f "$log"' EXIT
+bad=0
+
+not_run() {
+  tail -n 5 "$log"
+  echo "ported: NOT RUN: $*"
+  exit 3
+}
+
+# Says how COMMAND ended in the words of Bazel, for .ci/run to count.
+check() { # check NAME COMMAND...
+  local name=//ported/$1 started=$SECONDS said=PASSED
+  shift
+  timeout 300 "$@" >"$log" 2>&1 || said=FAILED bad=1
+  [ "$said" = PASSED ] || cat "$log"
+  printf '%-60s %s in %d s\n' "$name" "$said" $((SECONDS - started))
+}
+
+# pytest is Python alone, so Debian's does for every Python.
+modules=(pytest _pytest pluggy iniconfig packaging attr attrs exceptiongroup tomli typing_extensions.py py py.py more_itertools)
+packages=(python3-pytest python3-exceptiongroup python3-tomli python3-typing-extensions)
+dpkg-query -W "${packages[@]}" >/dev/null 2>&1 ||
+  { DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${packages[@]}" ||
+    { apt-get -qq update &&
+      DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${packages[@]}"; }; } \
+    >"$log" 2>&1 || not_run "no pytest"
+pytest=$cache/msgpack-pytest
+rm -rf "$pytest"
+mkdir "$pytest"
+for module in "${modules[@]}"; do
+  [ ! -e "/usr/lib/python3/dist-packages/$module" ] || ln -s "/usr/lib/python3/dist-packages/$module" "$pytest/"
+done
+
+cython=${MULTISLOT_CYTHON:-$(tools/fetch_cython.sh 2>"$log")} || not_run "no Cython"
+
+source=$cache/msgpack-1.0.3
+debian_source bookworm python-msgpack "$source" >"$log" 2>&1 || not_run "msgpack's source could not be fetched"
+grep -qx "version = (1, 0, 3)" "$source/msgpack/_version.py" || not_run "Debian's msgpack is another version"
+
+rm -rf "$package"
+for kind in original ported; do
+  mkdir -p "$package/$kind/msgpack"
+  python3 tools/ported/port_msgpack.py "$source/msgpack" "$kind" "$package/$kind/msgpack" || exit 1
+  "$cython" --cplus -3 -I "$package/$kind/msgpack" -I . -o "$package/$kind/msgpack/_cmsgpack.cpp" \
+    "$package/$kind/msgpack/_cmsgpack.pyx" >"$log" 2>&1 || { cat "$log"; exit 1; }
+done
+cat >"$package/BUILD" <<'BUILD'
+load("@multislot_pythons//:defs.bzl", "PYTHONS")
+load("//third_party/python:rules.bzl", "python_extension")
+
+# What Cython keeps is in each module's state, its classes included.
+STATE = [
+    "CYTHON_USE_MODULE_STATE=1",
+    "CYTHON_USE_TYPE_SPECS=1",
+]
+
+[python_extension(
+    name = "%s/%s/msgpack/_cmsgpack" % (python, kind),
+    srcs = [kind + "/msgpack/_cmsgpack.cpp"] + glob([kind + "/msgpack/*.h"]),
+    copts = [
+        "-w",
+        "-Iexamples/ported/" + kind,
+        "-Iexamples/ported/%s/msgpack" % kind,
+    ],
+    local_defines = ["__LITTLE_ENDIAN__=1"] + (STATE if kind == "ported" else []),
+    python = python,
+    deps = ["//multislot/cpython/pythons:" + python] if kind == "ported" else [],
+) for python in PYTHONS for kind in ["original", "ported"]]
+BUILD
+./bazelw build --compilation_mode=opt --color=no --curses=no --noshow_progress //examples/ported:all || exit 1
+
+ran=0
+while IFS=$'\t' read -r name _ executable _; do
+  for kind in original ported; do
+    built=bazel-bin/examples/ported/$name/$kind
+    run=$cache/run/$name/$kind
+    rm -rf "$run"
+    mkdir -p "$run/msgpack"
+    cp "$source"/msgpack/*.py "$built/msgpack/_cmsgpack.so" "$run/msgpack/" || exit 1
+    python=(env -C "$cache" PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$run:$PWD/third_party/python:$pytest" "$executable")
+    # Not with msgpack's Python code instead of the extension.
+    check "msgpack:own_tests_of_the_${kind}_$name" "${python[@]}" -W ignore -c "
+import msgpack._cmsgpack, pytest, sys
+assert msgpack.Packer is msgpack._cmsgpack.Packer
+sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '-W', 'ignore::DeprecationWarning', '$source/test']))"
+    tail -n 1 "$log"
+    check "msgpack:eight_interpreters_with_the_${kind}_$name" \
+      "${python[@]}" -X faulthandler "$PWD/tools/ported/msgpack_interpreters.py" "$kind"
+    tail -n 2 "$log"
+  done
+  "$executable" tools/ported/msgpack_speed.py "$cache/run/$name/original" "$cache/run/$name/ported" || bad=1
+  ran=$((ran + 1))
+done < <(sh third_party/python/find_pythons.sh)
+[ "$ran" -gt 0 ] || { echo "ported: FAILED: no CPython"; exit 1; }
+exit "$bad"
