@@ -17,6 +17,9 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tools/debian_archive.sh
 . tools/debian_source.sh
+. tools/ported/functions.sh
+
+what=msgpack
 
 cache=${1:-${MULTISLOT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/multislot}/ported}
 mkdir -p "$cache" && cache=$(cd "$cache" && pwd) || exit 1
@@ -24,37 +27,8 @@ log=$(mktemp)
 # A package of this workspace, as long as this runs.
 package=$PWD/examples/ported
 trap 'rm -rf "$package"; rm -f "$log"' EXIT
-bad=0
 
-not_run() {
-  tail -n 5 "$log"
-  echo "ported: NOT RUN: $*"
-  exit 3
-}
-
-# Says how COMMAND ended in the words of Bazel, for .ci/run to count.
-check() { # check NAME COMMAND...
-  local name=//ported/$1 started=$SECONDS said=PASSED
-  shift
-  timeout 300 "$@" >"$log" 2>&1 || said=FAILED bad=1
-  [ "$said" = PASSED ] || cat "$log"
-  printf '%-60s %s in %d s\n' "$name" "$said" $((SECONDS - started))
-}
-
-# pytest is Python alone, so Debian's does for every Python.
-modules=(pytest _pytest pluggy iniconfig packaging attr attrs exceptiongroup tomli typing_extensions.py py py.py more_itertools)
-packages=(python3-pytest python3-exceptiongroup python3-tomli python3-typing-extensions)
-dpkg-query -W "${packages[@]}" >/dev/null 2>&1 ||
-  { DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${packages[@]}" ||
-    { apt-get -qq update &&
-      DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${packages[@]}"; }; } \
-    >"$log" 2>&1 || not_run "no pytest"
-pytest=$cache/msgpack-pytest
-rm -rf "$pytest"
-mkdir "$pytest"
-for module in "${modules[@]}"; do
-  [ ! -e "/usr/lib/python3/dist-packages/$module" ] || ln -s "/usr/lib/python3/dist-packages/$module" "$pytest/"
-done
+pytest_in "$cache/msgpack-pytest"
 
 cython=${MULTISLOT_CYTHON:-$(tools/fetch_cython.sh 2>"$log")} || not_run "no Cython"
 
@@ -102,19 +76,19 @@ while IFS=$'\t' read -r name _ executable _; do
     rm -rf "$run"
     mkdir -p "$run/msgpack"
     cp "$source"/msgpack/*.py "$built/msgpack/_cmsgpack.so" "$run/msgpack/" || exit 1
-    python=(env -C "$cache" PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$run:$PWD/third_party/python:$pytest" "$executable")
+    python=(env -C "$cache" PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$run:$PWD/third_party/python:$cache/msgpack-pytest" "$executable")
     # Not with msgpack's Python code instead of the extension.
-    check "msgpack:own_tests_of_the_${kind}_$name" "${python[@]}" -W ignore -c "
+    check "own_tests_of_the_${kind}_$name" "${python[@]}" -W ignore -c "
 import msgpack._cmsgpack, pytest, sys
 assert msgpack.Packer is msgpack._cmsgpack.Packer
 sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '-W', 'ignore::DeprecationWarning', '$source/test']))"
     tail -n 1 "$log"
-    check "msgpack:eight_interpreters_with_the_${kind}_$name" \
+    check "eight_interpreters_with_the_${kind}_$name" \
       "${python[@]}" -X faulthandler "$PWD/tools/ported/msgpack_interpreters.py" "$kind"
     tail -n 2 "$log"
   done
   "$executable" tools/ported/msgpack_speed.py "$cache/run/$name/original" "$cache/run/$name/ported" || bad=1
   ran=$((ran + 1))
 done < <(sh third_party/python/find_pythons.sh)
-[ "$ran" -gt 0 ] || { echo "ported: FAILED: no CPython"; exit 1; }
+[ "$ran" -gt 0 ] || { echo "msgpack: FAILED: no CPython"; exit 1; }
 exit "$bad"

@@ -14,27 +14,14 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tools/debian_archive.sh
 . tools/debian_source.sh
+. tools/ported/functions.sh
+
+what=pybind11
 
 cache=${MULTISLOT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/multislot}/pybind11_tests
 mkdir -p "$cache"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-bad=0
-
-not_run() {
-  tail -n 3 "$log"
-  echo "pybind11: NOT RUN: $*"
-  exit 3
-}
-
-# Says how COMMAND ended in the words of Bazel, for .ci/run to count.
-check() { # check NAME COMMAND...
-  local name=//pybind11:$1 started=$SECONDS said=PASSED
-  shift
-  "$@" >"$log" 2>&1 || said=FAILED bad=1
-  [ "$said" = PASSED ] || tail -n 60 "$log"
-  printf '%-60s %s in %d s\n' "$name" "$said" $((SECONDS - started))
-}
 
 source=${1:-$cache/pybind11-3.1.0}
 [ -d "$source" ] || debian_source sid pybind11 "$source" >"$log" 2>&1 ||
@@ -42,17 +29,7 @@ source=${1:-$cache/pybind11-3.1.0}
   not_run "no source of pybind11 3.1"
 grep -q 'VERSION_MINOR 1' "$source/include/pybind11/detail/common.h" || not_run "$source is not pybind11 3.1"
 
-packages=(python3-pytest python3-exceptiongroup python3-tomli python3-typing-extensions catch2)
-dpkg-query -W "${packages[@]}" >/dev/null 2>&1 ||
-  { DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${packages[@]}" ||
-    { apt-get -qq update &&
-      DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${packages[@]}"; }; } \
-    >"$log" 2>&1 || not_run "no pytest or Catch"
-rm -rf "$cache/pytest"
-mkdir "$cache/pytest"
-for module in pytest _pytest pluggy iniconfig packaging attr attrs exceptiongroup tomli typing_extensions.py py py.py more_itertools; do
-  [ ! -e "/usr/lib/python3/dist-packages/$module" ] || ln -s "/usr/lib/python3/dist-packages/$module" "$cache/pytest/"
-done
+pytest_in "$cache/pytest" catch2
 
 IFS=$'\t' read -r name _ python include libdir library < <(sh third_party/python/find_pythons.sh | sort -V | tail -n 1)
 case $name in py3[0-9] | py310 | py311) not_run "no CPython 3.12 or newer" ;; esac

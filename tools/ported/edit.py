@@ -1,4 +1,4 @@
-"""Edits a file of somebody else's, for tools/test_ported.sh."""
+"""Edits a file of somebody else's, for tools/test_markupsafe.sh."""
 
 import re
 

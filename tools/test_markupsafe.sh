@@ -7,7 +7,7 @@
 # where the original fails, and says what the port costs. What is missing comes
 # with apt-get.
 #
-#   tools/test_ported.sh [FOLDER]      where sources go; default
+#   tools/test_markupsafe.sh [FOLDER]      where sources go; default
 #                                      ~/.cache/multislot/ported
 #
 # Status 3 if the source could not be had, so that nothing was tested.
@@ -16,6 +16,9 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tools/debian_archive.sh
 . tools/debian_source.sh
+. tools/ported/functions.sh
+
+what=markupsafe
 
 cache=${1:-${MULTISLOT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/multislot}/ported}
 mkdir -p "$cache"
@@ -23,36 +26,8 @@ log=$(mktemp)
 # A package of this workspace, as long as this runs.
 package=$PWD/examples/ported
 trap 'rm -rf "$package"; rm -f "$log"' EXIT
-bad=0
 
-not_run() {
-  tail -n 5 "$log"
-  echo "ported: NOT RUN: $*"
-  exit 3
-}
-
-# Says how COMMAND ended in the words of Bazel, for .ci/run to count.
-check() { # check NAME COMMAND...
-  local name=//ported/$1 started=$SECONDS said=PASSED
-  shift
-  "$@" >"$log" 2>&1 || said=FAILED bad=1
-  [ "$said" = PASSED ] || cat "$log"
-  printf '%-60s %s in %d s\n' "$name" "$said" $((SECONDS - started))
-}
-
-# pytest is Python alone, so Debian's does for every Python.
-modules=(pytest _pytest pluggy iniconfig packaging attr attrs exceptiongroup tomli typing_extensions.py py py.py more_itertools)
-packages=(python3-pytest python3-exceptiongroup python3-tomli python3-typing-extensions)
-dpkg-query -W "${packages[@]}" >/dev/null 2>&1 ||
-  { DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${packages[@]}" ||
-    { apt-get -qq update &&
-      DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${packages[@]}"; }; } \
-    >"$log" 2>&1 || not_run "no pytest"
-rm -rf "$cache/pytest"
-mkdir "$cache/pytest"
-for module in "${modules[@]}"; do
-  [ ! -e "/usr/lib/python3/dist-packages/$module" ] || ln -s "/usr/lib/python3/dist-packages/$module" "$cache/pytest/"
-done
+pytest_in "$cache/pytest"
 
 source=$cache/markupsafe-2.1.2
 debian_source bookworm markupsafe "$source" >"$log" 2>&1 || not_run "MarkupSafe's source could not be fetched"
@@ -85,11 +60,11 @@ while IFS=$'\t' read -r name _ executable _; do
     cp "$source"/src/markupsafe/*.py "$built/markupsafe/_speedups.so" "$run/markupsafe/" || exit 1
     python=(env -C "$cache" PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$run:$PWD/third_party/python:$cache/pytest" "$executable")
     # Not without the extension: its tests would be skipped.
-    check "markupsafe:own_tests_of_the_${kind}_$name" "${python[@]}" -W ignore -c "
+    check "own_tests_of_the_${kind}_$name" "${python[@]}" -W ignore -c "
 import markupsafe._speedups, pytest, sys
 assert markupsafe.escape is markupsafe._speedups.escape
 sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '-W', 'ignore::DeprecationWarning', '$source/tests']))"
-    check "markupsafe:eight_interpreters_with_the_${kind}_$name" \
+    check "eight_interpreters_with_the_${kind}_$name" \
       "${python[@]}" "$PWD/tools/ported/markupsafe_interpreters.py" "$kind"
     tail -n 1 "$log"
   done
