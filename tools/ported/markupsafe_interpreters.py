@@ -6,6 +6,10 @@ markupsafe_interpreters.py original|ported
 import sys
 
 import interpreters
+
+is_gil_enabled = getattr(sys, "_is_gil_enabled", lambda: True)
+HAD_GIL = is_gil_enabled()
+
 import markupsafe
 from markupsafe import _speedups
 
@@ -37,6 +41,7 @@ def main():
         if ported:
             interpreters.run_in_each(eight, script)
             assert type(_speedups.escape("<")) is markupsafe.Markup
+            assert is_gil_enabled() == HAD_GIL, "the port brings the GIL back"
             return
         try:
             eight[0].run(script)
