@@ -58,10 +58,16 @@ struct Stored : OwnedValue {
 // Python error is kept.
 template <typename T>
 struct StoredValues {
-  template <typename Store>
-  static OwnedValue* Create(Store&& store) {
+  template <typename Callable>
+  struct Call {
+    Callable&& fn;
+    void (*finalize)(T&);
+  };
+  template <typename Callable>
+  static OwnedValue* Create(Call<Callable>&& call) {
     KeepError keep_error;
-    OwnedValue* stored = std::forward<Store>(store)();
+    OwnedValue* stored =
+        new Stored<T>(std::forward<Callable>(call.fn), call.finalize);
     keep_error.PutBack();
     return stored;
   }
@@ -171,6 +177,9 @@ class CallOnceAndStore {
 
  private:
   template <typename Callable>
+  using Call = typename internal::StoredValues<T>::template Call<Callable>;
+
+  template <typename Callable>
   ABSL_ATTRIBUTE_NOINLINE PyObject* CallAndStore(Callable&& fn,
                                                  void (*finalize)(T&)) {
     if (internal::CurrentState() == nullptr) {
@@ -178,9 +187,8 @@ class CallOnceAndStore {
           "call_once_and_store_result() without a thread state");
     }
     const internal::OnceGate::Pass pass(Gate());
-    return values_.GetOrCreate([&fn, finalize]() -> internal::OwnedValue* {
-      return new internal::Stored<T>(std::forward<Callable>(fn), finalize);
-    });
+    return values_.GetOrCreate(
+        Call<Callable>{std::forward<Callable>(fn), finalize});
   }
 
   // Null if nothing can own one: then nobody waits.

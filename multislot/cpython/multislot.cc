@@ -2,7 +2,6 @@
 
 #include <Python.h>
 
-#include <new>
 #include <type_traits>
 
 #include "multislot/cpython/current_interpreter.h"
@@ -36,9 +35,15 @@ struct CValue : cpython::internal::OwnedValue {
 };
 
 struct CValues {
-  template <typename New>
-  static cpython::internal::OwnedValue* Create(New&& make_new) {
-    return cpython::internal::CreateValue(make_new);
+  // What make is called with, and what with its result.
+  struct Call {
+    multislot_make_value make;
+    void* arg;
+    multislot_destroy_value destroy;
+  };
+  static cpython::internal::OwnedValue* Create(const Call& call) {
+    return cpython::internal::CreateValue<CValue>(call.make, call.arg,
+                                                  call.destroy);
   }
 };
 
@@ -71,9 +76,7 @@ void* multislot_get_value(multislot_value_cache* cache,
                           multislot_make_value make,
                           multislot_destroy_value destroy, void* arg) {
   return reinterpret_cast<const ValueCache*>(cache)->GetOrCreate(
-      [make, destroy, arg]() -> cpython::internal::OwnedValue* {
-        return new (std::nothrow) CValue(make, arg, destroy);
-      });
+      CValues::Call{make, arg, destroy});
 }
 
 PyObject* multislot_import_attr(const char* module, const char* attribute) {

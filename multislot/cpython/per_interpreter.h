@@ -96,14 +96,14 @@ constexpr void CheckMakeOf() {
                 "std::unique_ptr<T>");
 }
 
-// Calls create(), which returns a new OwnedValue, or null: without memory, with
-// a Python error, or without one. A Python error that is pending is kept aside
-// while it runs. If create() leaves a Python error, that is a failure: the
-// value is destroyed.
-template <typename Create>
-OwnedValue* CreateValue(const Create& create) {
+// A new Value, made of the arguments, which call the user's make(). A Python
+// error that is pending is kept aside meanwhile. Null without memory, and if
+// make() failed, which it says by a null handle or by a Python error: what it
+// made is destroyed.
+template <typename Value, typename... Args>
+OwnedValue* CreateValue(Args&&... args) {
   KeepError keep_error;
-  OwnedValue* made = create();
+  OwnedValue* made = new (std::nothrow) Value(std::forward<Args>(args)...);
   if (made == nullptr) {
     PyErr_NoMemory();
   } else if (made->handle == nullptr || PyErr_Occurred() != nullptr) {
@@ -119,10 +119,8 @@ template <typename T>
 struct Values {
   template <typename Make>
   static OwnedValue* Create(Make&& make) {
-    return CreateValue([&make]() -> OwnedValue* {
-      return new (std::nothrow)
-          Holder<T, typename MadeBy<Make>::type>(std::forward<Make>(make));
-    });
+    return CreateValue<Holder<T, typename MadeBy<Make>::type>>(
+        std::forward<Make>(make));
   }
 };
 
