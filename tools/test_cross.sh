@@ -62,7 +62,8 @@ cross() { # cross ARCHITECTURE TRIPLE MACHINE
     --run_under="qemu-$architecture -L /usr/$triple" \
     --test_env=GTEST_FILTER=-*.ANullInterpreter:*.AHitWritesNothing:*.AForkWithManySparseTables \
     --copt=-Wno-psabi --test_timeout=300 --test_env=GTEST_SHUFFLE=0 \
-    //c10 //multislot //tests/portability/... //tests/c10/... //tests/multislot/... //tests/shared_objects/... \
+    //c10 //multislot //tests/portability:cxx17_test //tests/portability:cxx17_no_exceptions_test \
+    //tests/c10/... //tests/multislot/... //tests/shared_objects/... \
     //tests/linking:named_policies_test //tests/linking:one_default_test \
     "${suite[@]}"
   "$tools/readelf" --file-header "$cache/link-bin/tests/conformance/default_test" |
