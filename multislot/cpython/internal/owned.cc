@@ -47,13 +47,31 @@ PyObject* Own(Record* record, const SideTable& cache, PyObject* object,
   return filled.handle;
 }
 
+namespace {
+
+// The values that nobody owns. They live for ever; whoever looks for leaks
+// finds them here.
+std::atomic<OwnedValue*> g_unowned{nullptr};
+
+PyObject* LetLive(OwnedValue* value) noexcept {
+  PyObject* handle = value->handle;
+  // Relaxed: nobody reads what is in the list.
+  value->next = g_unowned.load(std::memory_order_relaxed);
+  while (!g_unowned.compare_exchange_weak(value->next, value,
+                                          std::memory_order_relaxed,
+                                          std::memory_order_relaxed)) {
+  }
+  return handle;
+}
+
+}  // namespace
+
 PyObject* Own(Record* record, const SideTable& cache, OwnedValue* value,
               Register& shared) {
-  PyObject* handle = value->handle;
-  if (record == nullptr) return handle;
+  if (record == nullptr) return LetLive(value);
   const Filled filled = SideTableAccess::FillOwned(
-      shared, cache, &record->interpreter, handle, Ownership::Of(value));
-  if (filled.handle == nullptr) return handle;
+      shared, cache, &record->interpreter, value->handle, Ownership::Of(value));
+  if (filled.handle == nullptr) return LetLive(value);
   if (!filled.is_new) Destroy(value);
   return filled.handle;
 }
