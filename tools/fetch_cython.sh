@@ -13,6 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tools/debian_source.sh
 
 cache=${1:-${MULTISLOT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/multislot}/cython}
+mkdir -p "$cache" && cache=$(cd "$cache" && pwd) || exit 1
 debian_source sid cython "$cache/source" >&2 || exit 1
 python=$(python3 -c 'import sys; print(sys.executable)')
 cat >"$cache/cython" <<CYTHON

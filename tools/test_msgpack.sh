@@ -43,6 +43,13 @@ for kind in original ported; do
   "$cython" --cplus -3 -I "$package/$kind/msgpack" -I . -o "$package/$kind/msgpack/_cmsgpack.cpp" \
     "$package/$kind/msgpack/_cmsgpack.pyx" >"$log" 2>&1 || { cat "$log"; exit 1; }
 done
+shares() { # shares KIND: as tools/check_cython.py says
+  python3 tools/check_cython.py "$package/$1/msgpack/_cmsgpack.cpp"
+  [ $? -eq 1 ] && grep -q "interpreters share the cdef variable" "$log"
+}
+check "interpreters_share_in_the_original" shares original
+check "interpreters_share_nothing_in_the_ported" \
+  python3 tools/check_cython.py "$package/ported/msgpack/_cmsgpack.cpp"
 cat >"$package/BUILD" <<'BUILD'
 load("@multislot_pythons//:defs.bzl", "PYTHONS")
 load("//third_party/python:rules.bzl", "python_extension")
