@@ -99,6 +99,7 @@ cp third_party/pybind11/pybind11.BUILD "$root/deps/pybind11/BUILD"
 
 cat >"$root/test.sh" <<'TEST'
 export HOME=/root
+unset MULTISLOT_CYTHON MULTISLOT_PYTHON  # those are outside; sid has its own
 cd /multislot
 bad=0
 try() { # try WHAT COMMAND...
