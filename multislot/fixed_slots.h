@@ -116,7 +116,7 @@ class FixedSlots {
 
  private:
   using Tag = internal::Tag;
-  using Slot = internal::Slot<>;
+  using Slot = internal::Slot;
   using Traits = internal::InterpreterTraits<InterpreterType>;
 
   // From the offset, not the index: the tag has it ready, so that no shift is

@@ -31,12 +31,9 @@ namespace internal {
 // something later still; tags do not come back, so it sees that the slot is
 // lost. Without (12) a lookup that overlaps its own interpreter's retirement
 // could return the next one's handle.
-//
-// Atomic is std::atomic, or what a checker has in its place.
-template <template <typename> class Atomic = std::atomic>
 struct Slot {
-  Atomic<Tag> tag{kEmptyTag};
-  Atomic<PyObject*> handle{nullptr};
+  std::atomic<Tag> tag{kEmptyTag};
+  std::atomic<PyObject*> handle{nullptr};
 
   // A part of every hit, so it is inlined.
   ABSL_ATTRIBUTE_ALWAYS_INLINE PyObject* Read(Tag own) const noexcept {

@@ -33,7 +33,8 @@ struct OwnedValue {
 //
 //   (26) the handle
 //
-// or, if the table is too small, copies it into a larger one, and then writes:
+// or, if the table is too small, copies each handle into a larger one, (26)
+// too, and then writes:
 //
 //   (27) the pointer to the larger table
 //
@@ -50,8 +51,9 @@ struct OwnedValue {
 //
 // (29) acquires what (27) released, so the reader sees the table's size, and
 // the handles that were copied. (30) acquires what (26) released. Should that
-// be the handle of a later interpreter, then (28) came before it, under the
-// lock, so (31) sees (28). Within an interpreter's life no table comes back.
+// be the handle of a later interpreter, filled or copied there, then (28) came
+// before it, under the lock, so (31) sees (28). Within an interpreter's life no
+// table comes back.
 //
 // The smaller tables that an interpreter had before stay until it retires, for
 // readers that are still there; what such a reader finds in one is right, or
@@ -106,7 +108,7 @@ inline Table g_empty_table = {};
 // The handle at the index, or null: there is none, or the interpreter got
 // another table meanwhile. A part of every hit, so it is inlined.
 //
-// AtomicPointer is std::atomic<Table*>, or what a checker has in its place.
+// AtomicPointer is std::atomic<Table*>, or what a test has in its place.
 template <typename AtomicPointer>
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline PyObject* FindFastInTable(
     const AtomicPointer& tables, std::size_t index) noexcept {

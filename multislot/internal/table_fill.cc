@@ -106,12 +106,12 @@ Table* TakeFree(Register& shared, int bits) noexcept
 
 // Makes the larger table the interpreter's.
 void Grow(std::atomic<Table*>& tables, Table* table, Table* larger) noexcept {
-  // Relaxed: under the lock, and (27) publishes what is copied.
   for (std::size_t i = 0; i < table->fills; ++i) {
     const std::size_t index = IndexIn(table->order()[i]);
-    larger->handles()[index].store(
-        table->handles()[index].load(std::memory_order_relaxed),
-        std::memory_order_relaxed);
+    // Relaxed: written under the lock. The copy is a fill: the larger table may
+    // have been another interpreter's, of which a reader is still there.
+    PyObject* handle = table->handles()[index].load(std::memory_order_relaxed);
+    larger->handles()[index].store(handle, std::memory_order_release);  // (26)
     larger->order()[i] = table->order()[i];
   }
   larger->fills = table->fills;
