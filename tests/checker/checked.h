@@ -95,6 +95,12 @@ class Atomic {
     expected = FromWord<T>(word);
     return exchanged;
   }
+  // A failure acquires as a success does, where it may acquire less. It never
+  // fails without a reason.
+  bool compare_exchange_weak(T& expected, T desired, std::memory_order order,
+                             std::memory_order) noexcept {
+    return compare_exchange_strong(expected, desired, order);
+  }
 
  private:
   T value_;

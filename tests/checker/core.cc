@@ -2,8 +2,6 @@
 
 #include <cstddef>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,11 +9,11 @@
 #include "multislot/fixed_slots.h"
 #include "multislot/internal/fork_mutex.h"
 #include "multislot/internal/registry.h"
-#include "multislot/internal/table.h"
 #include "multislot/interpreter.h"
 #include "multislot/side_table.h"
 #include "tests/checker/model.h"
 #include "tests/checker/scenarios.h"
+#include "tests/checker/world.h"
 
 namespace multislot {
 namespace checker {
@@ -27,49 +25,9 @@ using internal::Register;
 using internal::RegisterTag;
 using internal::RegistryLock;
 using internal::RetireTag;
-using internal::Table;
 using internal::Tag;
 
-// --- A register as new, each time --------------------------------------------
-
-alignas(Register) char g_new_register[sizeof(Register)];
-
-void RestoreRegister() {
-  static const bool saved =
-      (std::memcpy(g_new_register, &g_register, sizeof(Register)), true);
-  if (!saved) return;
-  // Of the time before; nobody uses them any more.
-  for (Table* tables : g_register.free_tables) {
-    while (tables != nullptr) {
-      Table* next = tables->next;
-      std::free(tables);
-      tables = next;
-    }
-  }
-  for (auto& chunk : g_register.chunks) {
-    delete[] chunk.load(std::memory_order_relaxed);
-  }
-  std::memcpy(static_cast<void*>(&g_register), g_new_register,
-              sizeof(Register));
-}
-
-// --- Objects that say whose they are -----------------------------------------
-
-class Object {
- public:
-  PyObject* MadeFor(int owner) {
-    owner_.set(owner);
-    return reinterpret_cast<PyObject*>(this);
-  }
-  static int OwnerOf(PyObject* handle) {
-    return handle == nullptr
-               ? 0
-               : reinterpret_cast<const Object*>(handle)->owner_.get();
-  }
-
- private:
-  Plain<int> owner_{0};
-};
+// --- Interpreters and a cache ------------------------------------------------
 
 // The interpreters are numbered from 1.
 template <typename Policy, int kInterpreters>
@@ -110,19 +68,6 @@ struct World {
   Object objects[6];
   PyObject* handles[6] = {};
 };
-
-// The caches and interpreters of a run live until the next one.
-template <typename W>
-std::unique_ptr<W>& Kept() {
-  static std::unique_ptr<W> kept;
-  return kept;
-}
-template <typename W, typename... Arguments>
-W* NewWorld(Arguments... arguments) {
-  Kept<W>().reset();
-  Kept<W>() = std::make_unique<W>(arguments...);
-  return Kept<W>().get();
-}
 
 template <typename Policy, int kInterpreters>
 World<Policy, kInterpreters>* New(int registered = kInterpreters) {
@@ -187,6 +132,30 @@ Run LooksWhileItsInterpreterRetires() {
           }};
 }
 
+// 1 has filled and retired; a thread of 2 fills in its place, and others look.
+template <typename Policy>
+Run LooksWhileItTakesOver() {
+  auto* world = New<Policy, 2>(1);
+  world->Fill(1, world->objects[0]);
+  world->interpreters[1]->retire();
+  world->Register(2);
+  return {{
+              [=] { world->handles[0] = world->Fill(2, world->objects[1]); },
+              [=] { world->handles[1] = world->Find(2); },
+              [=] {
+                world->handles[2] = world->cache.find(world->At(2));
+                world->ExpectOwn(2, world->handles[2]);
+              },
+          },
+          [=] {
+            Expect(world->handles[0] != nullptr, "a fill failed");
+            for (PyObject* found : {world->handles[1], world->handles[2]}) {
+              Expect(found == nullptr || found == world->handles[0],
+                     "another object than the one that was filled");
+            }
+          }};
+}
+
 // The same, the next interpreter being another thread's, which knows of
 // nothing.
 template <typename Policy>
@@ -226,6 +195,7 @@ Run FillsWhileItRetires() {
             Expect(world->handles[1] != nullptr, "a fill failed");
             world->ExpectOwn(2, world->handles[1]);
             Expect(world->Find(2) == world->handles[1], "a fill is lost");
+            Expect(world->Find(1) == nullptr, "a retired interpreter has hits");
             Expect(world->cache.occupancy() == 1, "a dead interpreter counts");
           }};
 }
@@ -286,6 +256,47 @@ Run HasASlotFurtherOn() {
       [=] { Expect(world->cache.occupancy() == 1, "an interpreter has two"); }};
 }
 
+// The same, while the next interpreter with that home fills: lookups go past
+// its slot.
+Run LooksPastASlotThatIsFilled() {
+  auto* world = New<FixedSlots<2>, 4>(3);
+  world->Fill(1, world->objects[0]);
+  PyObject* own = world->Fill(3, world->objects[1]);
+  world->interpreters[1]->retire();
+  world->Register(4);
+  return {
+      {
+          [=] { world->handles[4] = world->Fill(4, world->objects[2]); },
+          [=] { Expect(world->Find(3) == own, "a slot further on is lost"); },
+          [=] {
+            Expect(world->Fill(3, world->objects[3]) == own,
+                   "an interpreter has two slots");
+          },
+      },
+      [=] { Expect(world->Find(4) == world->handles[4], "a fill is lost"); }};
+}
+
+// Never more interpreters with a handle than there are slots, so nobody
+// overflows: 1 retires, then 3 and 2 fill, while another thread of 3 fills.
+Run AsManyAsSlots() {
+  auto* world = New<FixedSlots<2>, 3>();
+  world->Fill(1, world->objects[0]);
+  return {{
+              [=] { world->handles[0] = world->Fill(3, world->objects[1]); },
+              [=] {
+                world->interpreters[1]->retire();
+                world->handles[1] = world->Fill(3, world->objects[2]);
+                Expect(world->Fill(2, world->objects[3]) != nullptr,
+                       "a fill failed");
+              },
+          },
+          [=] {
+            Expect(world->handles[1] != nullptr, "a fill failed");
+            Expect(world->handles[0] == world->handles[1],
+                   "two threads of an interpreter have different objects");
+          }};
+}
+
 // All slots are taken, and their interpreters retire one by one while two
 // threads of a third fill.
 Run SlotsBecomeFree() {
@@ -337,6 +348,8 @@ Run TwoCaches() {
             Expect(world->Find(1) == world->handles[0], "a fill is lost");
             Expect(world->Find(1, world->another) == world->handles[1],
                    "a fill is lost");
+            Expect(world->handles[0] != world->handles[1],
+                   "two caches have one object");
           }};
 }
 
@@ -529,6 +542,8 @@ void AddForPolicy(const std::string& policy, std::vector<Scenario>& all) {
   all.push_back({policy + "/finds_its_own", FindsItsOwn<Policy>});
   all.push_back({policy + "/looks_while_its_interpreter_retires",
                  LooksWhileItsInterpreterRetires<Policy>});
+  all.push_back(
+      {policy + "/looks_while_it_takes_over", LooksWhileItTakesOver<Policy>});
   all.push_back({policy + "/fills_while_another_retires",
                  FillsWhileAnotherRetires<Policy>});
   all.push_back(
@@ -545,6 +560,9 @@ std::vector<Scenario> Scenarios() {
   AddForPolicy<SideTable>("side_table", all);
   all.push_back({"fixed_2/overflow", Overflow});
   all.push_back({"fixed_2/has_a_slot_further_on", HasASlotFurtherOn});
+  all.push_back(
+      {"fixed_2/looks_past_a_slot_that_is_filled", LooksPastASlotThatIsFilled});
+  all.push_back({"fixed_2/as_many_as_slots", AsManyAsSlots});
   all.push_back({"fixed_2/slots_become_free", SlotsBecomeFree});
   all.push_back({"side_table/two_caches", TwoCaches});
   all.push_back({"side_table/looks_while_it_grows", LooksWhileTheTableGrows});

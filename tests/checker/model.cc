@@ -125,8 +125,8 @@ struct StepsOn {
 
 struct Model {
   std::vector<Thread> threads;
-  int current = -1;
-  ucontext_t scheduler;
+  ucontext_t main;
+  bool begun = false;  // all threads have come to their first steps
 
   std::unordered_map<const void*, Object> objects;
   std::unordered_map<const void*, PlainObject> plain;
@@ -134,6 +134,8 @@ struct Model {
   std::map<const void*, Block> blocks;
 
   std::vector<Node> nodes;
+  unsigned sleeping = 0;   // threads whose next steps need not be tried
+  bool redundant = false;  // no other is left
   std::vector<Step> trace;
   std::unordered_map<const void*, StepsOn> orders;
   Result result;
@@ -141,10 +143,13 @@ struct Model {
 
 Model g_model;
 
-Thread& Self() { return g_model.threads[g_model.current]; }
+// The thread that runs; -1 for none, from before main on.
+int g_current = -1;
+
+Thread& Self() { return g_model.threads[g_current]; }
 // Of the access that this thread makes now.
-Moment Now() { return {g_model.current, Self().time}; }
-void Tick() { Self().happened.at[g_model.current] = ++Self().time; }
+Moment Now() { return {g_current, Self().time}; }
+void Tick() { Self().happened.at[g_current] = ++Self().time; }
 
 std::string Describe() {
   std::string text;
@@ -234,15 +239,6 @@ void AddStore(Object& object, void* address, std::size_t size,
   g_model.trace.back().value = value;
 }
 
-// Waits until the scheduler lets this thread make its next step.
-void Wait(Kind kind, const void* object) {
-  Thread& self = Self();
-  self.next = {kind, object};
-  swapcontext(&self.context, &g_model.scheduler);
-  ++self.steps;
-  Tick();
-}
-
 // The node of the step that is being made.
 Node& CurrentNode() { return g_model.nodes[g_model.trace.size() - 1]; }
 
@@ -256,18 +252,6 @@ void EndOfUse(const Object& object) {
       std::any_of(object.loads.begin(), object.loads.end(), unordered)) {
     Fail("an atomic object ends, or is made anew, while it may be in use");
   }
-}
-
-void RunThread() {
-  Self().body();
-  Self().finished = true;
-  swapcontext(&Self().context, &g_model.scheduler);
-}
-
-void Resume(int thread) {
-  g_model.current = thread;
-  swapcontext(&g_model.scheduler, &Self().context);
-  g_model.current = -1;
 }
 
 bool IsEnabled(const Thread& thread) {
@@ -333,6 +317,58 @@ unsigned Awake(unsigned sleeping, const Operation& operation) {
   return sleeping;
 }
 
+// Which thread makes the next step; -1 if none can.
+int ChooseNext() {
+  const std::size_t depth = g_model.trace.size();
+  const unsigned enabled = EnabledThreads();
+  if (enabled == 0 || depth == kMaxSteps) return -1;
+  if (depth == g_model.nodes.size()) {
+    if (!g_model.redundant) AddAlternatives();
+    const unsigned awake = enabled & ~g_model.sleeping;
+    if (awake == 0) g_model.redundant = true;
+    // A redundant run goes on to its end, so that nothing is left behind, and
+    // is forgotten.
+    Node node;
+    node.enabled = enabled;
+    node.sleeping = g_model.redundant ? ~0u : g_model.sleeping;
+    node.thread = Lowest(g_model.redundant ? enabled : awake);
+    node.to_do = g_model.redundant ? 0 : 1u << node.thread;
+    g_model.nodes.push_back(node);
+  }
+  const Node& node = g_model.nodes[depth];
+  const Thread& thread = g_model.threads[static_cast<std::size_t>(node.thread)];
+  g_model.sleeping = Awake(node.sleeping | node.done, thread.next);
+  g_model.trace.push_back({node.thread, thread.next, thread.steps + 1, 0});
+  UpdateOrder(node.thread);
+  ++g_model.result.steps;
+  return node.thread;
+}
+
+// Goes on with that thread; with the main one if it is -1.
+void SwitchFrom(ucontext_t* context, int next) {
+  g_current = next;
+  swapcontext(context, next < 0 ? &g_model.main : &Self().context);
+}
+
+// Waits until it is this thread's turn to make its next step. At the first one
+// of each thread the others have yet to come to theirs.
+void Wait(Kind kind, const void* object) {
+  Thread& self = Self();
+  const int number = g_current;
+  self.next = {kind, object};
+  const int next = g_model.begun ? ChooseNext() : -1;
+  if (next != number) SwitchFrom(&self.context, next);
+  ++self.steps;
+  Tick();
+}
+
+void RunThread() {
+  Thread& self = Self();
+  self.body();
+  self.finished = true;
+  SwitchFrom(&self.context, g_model.begun ? ChooseNext() : -1);
+}
+
 void RunOnce(const Run& run) {
   g_model.objects.clear();
   g_model.plain.clear();
@@ -340,6 +376,9 @@ void RunOnce(const Run& run) {
   g_model.blocks.clear();
   g_model.trace.clear();
   g_model.orders.clear();
+  g_model.sleeping = 0;
+  g_model.redundant = false;
+  g_model.begun = false;
   g_model.threads.resize(run.threads.size());
   for (std::size_t i = 0; i < run.threads.size(); ++i) {
     Thread& thread = g_model.threads[i];
@@ -353,49 +392,20 @@ void RunOnce(const Run& run) {
     thread.context.uc_stack.ss_size = kStackSize;
     thread.context.uc_link = nullptr;
     makecontext(&thread.context, RunThread, 0);
-    Resume(static_cast<int>(i));
+    SwitchFrom(&g_model.main, static_cast<int>(i));
   }
-  unsigned sleeping = 0;
-  bool redundant = false;
-  for (;;) {
-    const std::size_t depth = g_model.trace.size();
-    const unsigned enabled = EnabledThreads();
-    if (enabled == 0) break;
-    int next;
-    if (depth < g_model.nodes.size()) {
-      next = g_model.nodes[depth].thread;
-    } else {
-      if (!redundant) AddAlternatives();
-      redundant = redundant || (enabled & ~sleeping) == 0;
-      next = Lowest(redundant ? enabled : enabled & ~sleeping);
-      // A redundant one is run to its end, so that nothing is left behind, and
-      // forgotten.
-      Node node;
-      node.enabled = enabled;
-      node.sleeping = redundant ? ~0u : sleeping;
-      node.to_do = redundant ? 0 : 1u << next;
-      node.thread = next;
-      g_model.nodes.push_back(node);
-    }
-    const Node& node = g_model.nodes[depth];
-    Thread& thread = g_model.threads[static_cast<std::size_t>(next)];
-    sleeping = Awake(node.sleeping | node.done, thread.next);
-    g_model.trace.push_back({next, thread.next, thread.steps + 1, 0});
-    UpdateOrder(next);
-    Resume(next);
-    ++g_model.result.steps;
-    if (g_model.trace.size() > kMaxSteps) {
-      Fail("a thread does not end");
-      return;
-    }
-  }
+  g_model.begun = true;
+  const int first = ChooseNext();
+  if (first >= 0) SwitchFrom(&g_model.main, first);
   for (const Thread& thread : g_model.threads) {
     if (!thread.finished) {
-      Fail("a deadlock");
+      Fail(g_model.trace.size() == kMaxSteps ? "a thread does not end"
+                                             : "a deadlock");
       return;
     }
   }
-  ++(redundant ? g_model.result.redundant : g_model.result.interleavings);
+  ++(g_model.redundant ? g_model.result.redundant
+                       : g_model.result.interleavings);
   if (run.check_after) run.check_after();
 }
 
@@ -428,14 +438,14 @@ Result Explore(const std::function<Run()>& set_up) {
   return g_model.result;
 }
 
-int CurrentThread() { return g_model.current; }
+int CurrentThread() { return g_current; }
 
 void Expect(bool condition, const char* what) {
   if (!condition) Fail(what);
 }
 
 std::uint64_t Load(const void* object, std::size_t size, Order order) {
-  if (g_model.current < 0) return RawValue(object, size);
+  if (g_current < 0) return RawValue(object, size);
   Wait(Kind::kLoad, object);
   Object& loaded = ObjectAt(object, size);
   const std::size_t newest = loaded.stores.size() - 1;
@@ -447,7 +457,7 @@ std::uint64_t Load(const void* object, std::size_t size, Order order) {
 }
 
 void Store(void* object, std::size_t size, std::uint64_t value, Order order) {
-  if (g_model.current < 0) {
+  if (g_current < 0) {
     std::memcpy(object, &value, size);
     return;
   }
@@ -459,7 +469,7 @@ void Store(void* object, std::size_t size, std::uint64_t value, Order order) {
 std::uint64_t Update(
     void* object, std::size_t size, Order order,
     const std::function<std::uint64_t(std::uint64_t)>& update) {
-  if (g_model.current < 0) {
+  if (g_current < 0) {
     const std::uint64_t old = RawValue(object, size);
     const std::uint64_t value = update(old);
     std::memcpy(object, &value, size);
@@ -478,7 +488,7 @@ std::uint64_t Update(
 
 bool CompareExchange(void* object, std::size_t size, std::uint64_t& expected,
                      std::uint64_t desired, Order order) {
-  if (g_model.current < 0) {
+  if (g_current < 0) {
     const std::uint64_t old = RawValue(object, size);
     if (old == expected) std::memcpy(object, &desired, size);
     const bool stored = old == expected;
@@ -511,7 +521,7 @@ bool CompareExchange(void* object, std::size_t size, std::uint64_t& expected,
 
 void Constructed(void* object, std::size_t size, std::uint64_t value) {
   (void)size;
-  if (g_model.current < 0) return;
+  if (g_current < 0) return;
   Tick();
   Object& made = g_model.objects[object];
   EndOfUse(made);
@@ -520,7 +530,7 @@ void Constructed(void* object, std::size_t size, std::uint64_t value) {
 }
 
 void Lock(const void* mutex) {
-  if (g_model.current < 0) return;
+  if (g_current < 0) return;
   Wait(Kind::kLock, mutex);
   Mutex& locked = g_model.mutexes[mutex];
   locked.locked = true;
@@ -528,7 +538,7 @@ void Lock(const void* mutex) {
 }
 
 void Unlock(const void* mutex) {
-  if (g_model.current < 0) return;
+  if (g_current < 0) return;
   Wait(Kind::kUnlock, mutex);
   Mutex& unlocked = g_model.mutexes[mutex];
   if (!unlocked.locked) Fail("a mutex is unlocked that is not locked");
@@ -537,13 +547,13 @@ void Unlock(const void* mutex) {
 }
 
 void Allocated(const void* memory, std::size_t size) {
-  if (g_model.current < 0 || memory == nullptr) return;
+  if (g_current < 0 || memory == nullptr) return;
   Tick();
   g_model.blocks[memory] = {size, Now()};
 }
 
 void Freed(const void* memory) {
-  if (g_model.current < 0 || memory == nullptr) return;
+  if (g_current < 0 || memory == nullptr) return;
   const auto block = g_model.blocks.find(memory);
   if (block == g_model.blocks.end()) return;
   const char* begin = static_cast<const char*>(memory);
@@ -562,7 +572,7 @@ void Freed(const void* memory) {
 }
 
 void Read(const void* object) {
-  if (g_model.current < 0) return;
+  if (g_current < 0) return;
   Tick();
   PlainObject& plain = g_model.plain[object];
   if (!plain.written.HappenedBefore(Self().happened)) {
@@ -572,7 +582,7 @@ void Read(const void* object) {
 }
 
 void Written(const void* object) {
-  if (g_model.current < 0) return;
+  if (g_current < 0) return;
   Tick();
   PlainObject& plain = g_model.plain[object];
   const auto unordered = [](const Moment& moment) {

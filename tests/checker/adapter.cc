@@ -1,0 +1,293 @@
+// The adapter's records and table under the checker, over the CPython of
+// python/Python.h. What is attached to what, and how interpreters end, is up to
+// the scenarios.
+
+#include <Python.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "multislot/cpython/ask_if_several.h"
+#include "multislot/cpython/current_interpreter.h"
+#include "multislot/cpython/internal/owning_cache.h"
+#include "multislot/cpython/internal/records.h"
+#include "multislot/side_table.h"
+#include "tests/checker/model.h"
+#include "tests/checker/python/interpreters.h"
+#include "tests/checker/scenarios.h"
+#include "tests/checker/world.h"
+
+namespace multislot {
+namespace checker {
+namespace {
+
+using cpython::AskAlways;
+using cpython::AskIfSeveral;
+using cpython::internal::g_records;
+using cpython::internal::PlaceOf;
+using cpython::internal::Record;
+
+// What make() does here is done in the cache's stead by HandleCache, which also
+// keeps errors aside.
+struct Kind {
+  template <typename Make>
+  static PyObject* Create(Make&& make) {
+    return make();
+  }
+};
+template <typename Current = AskAlways>
+using Cache = cpython::internal::OwningCache<Kind, SideTable, Current>;
+
+// The records of the run before: their interpreters have ended.
+void ForgetRecords() {
+  for (auto& place : g_records.places) {
+    Record* record = place.load(std::memory_order_relaxed);
+    while (record != nullptr) {
+      Record* next = record->next.load(std::memory_order_relaxed);
+      ::operator delete(record);
+      record = next;
+    }
+    place.store(nullptr, std::memory_order_relaxed);
+  }
+  g_records.only.store(nullptr, std::memory_order_relaxed);
+  g_records.watched.store(nullptr, std::memory_order_relaxed);
+}
+
+// Two addresses that have one place of the table.
+struct Addresses {
+  Addresses() : first(Address(0)), second(nullptr) {
+    for (std::size_t i = 1; i < kAddresses && second == nullptr; ++i) {
+      if (&Place(Address(i)) == &Place(first)) second = Address(i);
+    }
+  }
+  static std::atomic<Record*>& Place(PyInterpreterState* state) {
+    return PlaceOf(reinterpret_cast<std::uintptr_t>(state));
+  }
+
+  PyInterpreterState* first;
+  PyInterpreterState* second;
+};
+
+PyObject* Make() {
+  PyObject* object = NewObject();
+  RunPython();
+  return object;
+}
+
+template <typename Current = AskAlways>
+struct Python {
+  Python() {
+    RestartPython();
+    ForgetRecords();
+    RestoreRegister();
+    static const Addresses addresses;
+    first = addresses.first;
+    second = addresses.second;
+  }
+
+  void New(PyInterpreterState* where) {
+    NewInterpreter(where);
+    Detach();
+  }
+
+  PyObject* LookUp() {
+    PyObject* object = cache.GetOrCreate(Make);
+    Expect(object != nullptr, "no object");
+    if (object != nullptr) {
+      Expect(MadeIn(object) == CurrentId(), "another interpreter's object");
+    }
+    return object;
+  }
+  // If there is an interpreter at that address.
+  void LookUpAt(PyInterpreterState* where) {
+    if (!Attach(where)) return;
+    LookUp();
+    Detach();
+  }
+  // The same, which makes no object.
+  Interpreter* FindAt(PyInterpreterState* where) {
+    if (!Attach(where)) return nullptr;
+    Interpreter* current = cpython::CurrentInterpreter();
+    Expect(current != nullptr && !current->retired(), "no interpreter");
+    Expect(cpython::CurrentInterpreter() == current, "it changes");
+    Detach();
+    return current;
+  }
+  void EndAt(PyInterpreterState* where) {
+    if (Attach(where) && !EndInterpreter()) Detach();
+  }
+
+  PyInterpreterState* first;
+  PyInterpreterState* second;
+  Cache<Current> cache;
+  PyObject* objects[2] = {};
+  Interpreter* found[4] = {};
+};
+
+Run TwoThreadsOfOne() {
+  auto* python = NewWorld<Python<>>();
+  python->New(python->first);
+  const auto look_up = [=](int i) {
+    Attach(python->first);
+    python->objects[i] = python->LookUp();
+    Detach();
+  };
+  return {{[=] { look_up(0); }, [=] { look_up(1); }}, [=] {
+            Expect(python->objects[0] == python->objects[1],
+                   "two threads of an interpreter have different objects");
+            Expect(LiveObjects() == 1, "an object is not released");
+            python->EndAt(python->first);
+            Expect(LiveObjects() == 0, "an object outlives its interpreter");
+          }};
+}
+
+// Their records are in one place of the table, and are added at once.
+Run TwoInterpreters() {
+  auto* python = NewWorld<Python<>>();
+  python->New(python->first);
+  python->New(python->second);
+  const auto find = [=](int i, PyInterpreterState* where) {
+    python->found[i] = python->FindAt(where);
+  };
+  return {{
+              [=] { find(0, python->first); },
+              [=] { find(1, python->second); },
+          },
+          [=] {
+            Expect(python->found[0] != python->found[1], "one for both");
+            find(2, python->first);
+            find(3, python->second);
+            Expect(python->found[0] == python->found[2] &&
+                       python->found[1] == python->found[3],
+                   "a record is lost");
+          }};
+}
+
+// An interpreter ends, and the next one lives at its address. A thread that
+// knows the address only looks up in whichever is there.
+Run AnAddressIsUsedAgain() {
+  auto* python = NewWorld<Python<>>();
+  python->New(python->first);
+  python->LookUpAt(python->first);
+  return {{
+              [=] { python->LookUpAt(python->first); },
+              [=] {
+                python->EndAt(python->first);
+                python->New(python->first);
+                python->LookUpAt(python->first);
+              },
+          },
+          [=] {
+            python->EndAt(python->first);
+            Expect(LiveObjects() == 0, "an object outlives its interpreter");
+          }};
+}
+
+// The record that comes first in the place goes to another interpreter, while a
+// thread goes past it.
+Run GoesPastARecordThatIsUsedAgain() {
+  auto* python = NewWorld<Python<>>();
+  python->New(python->first);
+  python->LookUpAt(python->first);
+  python->New(python->second);
+  python->LookUpAt(python->second);
+  return {{
+              [=] { python->LookUpAt(python->second); },
+              [=] {
+                python->EndAt(python->first);
+                python->New(python->first);
+                python->LookUpAt(python->first);
+              },
+          },
+          [=] { Expect(LiveObjects() == 2, "not one object for each"); }};
+}
+
+// The first in its place ends, while another is added behind it.
+Run ARecordIsAddedWhileOneEnds() {
+  auto* python = NewWorld<Python<>>();
+  python->New(python->first);
+  python->LookUpAt(python->first);
+  python->New(python->second);
+  return {{
+              [=] { python->EndAt(python->first); },
+              [=] { python->found[0] = python->FindAt(python->second); },
+          },
+          [=] {
+            Expect(python->FindAt(python->second) == python->found[0],
+                   "a record is lost");
+            Expect(LiveObjects() == 0, "an object outlives its interpreter");
+          }};
+}
+
+// A thread asks for AskIfSeveral, while another makes a second interpreter.
+Run ASecondOneIsMade(bool with_a_hook_in_python) {
+  auto* python = NewWorld<Python<AskIfSeveral>>();
+  if (with_a_hook_in_python) AddHookInPython();
+  python->New(python->first);
+  python->LookUpAt(python->first);
+  return {{
+              [=] {
+                Attach(python->first);
+                AskIfSeveral::Register();
+                python->LookUp();
+                Detach();
+              },
+              [=] {
+                Attach(python->first);
+                NewInterpreter(python->second);
+                python->LookUp();
+                Detach();
+              },
+          },
+          [=] { Expect(LiveObjects() == 2, "not one object for each"); }};
+}
+Run ASecondOneWithoutHooks() { return ASecondOneIsMade(false); }
+Run ASecondOneWithAHook() { return ASecondOneIsMade(true); }
+
+// The only one ends, and the next one lives somewhere else.
+Run TheOnlyOneEnds() {
+  auto* python = NewWorld<Python<AskIfSeveral>>();
+  python->New(python->first);
+  python->LookUpAt(python->first);
+  return {{
+              [=] {
+                if (!Attach(python->first)) return;
+                AskIfSeveral::Register();
+                python->LookUp();
+                Detach();
+              },
+              [=] {
+                if (!Attach(python->first)) return;
+                if (!EndInterpreter()) {
+                  Detach();
+                  return;
+                }
+                NewInterpreter(python->second);
+                AskIfSeveral::Register();
+                python->LookUp();
+                Detach();
+              },
+          },
+          nullptr};
+}
+
+}  // namespace
+
+std::vector<Scenario> Scenarios() {
+  return {
+      {"records/two_threads_of_one", TwoThreadsOfOne},
+      {"records/two_interpreters", TwoInterpreters},
+      {"records/an_address_is_used_again", AnAddressIsUsedAgain},
+      {"records/goes_past_a_record_that_is_used_again",
+       GoesPastARecordThatIsUsedAgain},
+      {"records/a_record_is_added_while_one_ends", ARecordIsAddedWhileOneEnds},
+      {"only/a_second_one_is_made", ASecondOneWithoutHooks},
+      {"only/a_second_one_is_made_with_a_hook_in_python", ASecondOneWithAHook},
+      {"only/the_only_one_ends", TheOnlyOneEnds},
+  };
+}
+
+}  // namespace checker
+}  // namespace multislot

@@ -1,0 +1,243 @@
+"""Bugs that somebody could write into the core, for tools/mutate.py.
+
+Each is a name, a file, the text that is there now, once, and what a maintainer might have written
+instead.
+"""
+
+SLOT = "multislot/internal/slot.h"
+FIXED = "multislot/fixed_slots.h"
+TABLE = "multislot/internal/table.h"
+FILL = "multislot/internal/table_fill.cc"
+REGISTER = "multislot/internal/registry.cc"
+FORK = "multislot/internal/fork_mutex.cc"
+INTERPRETER = "multislot/interpreter.h"
+TAG = "multislot/internal/tag.h"
+SINGLE = "multislot/single_slot.h"
+LIFE = "multislot/cpython/internal/record_life.cc"
+RECORDS = "multislot/cpython/internal/records.cc"
+OWNED = "multislot/cpython/internal/owned.cc"
+SEVERAL = "multislot/cpython/ask_if_several.cc"
+
+_BUSY = "    tag.store(kBusyTag, std::memory_order_relaxed);   // (7)\n"
+_HANDLE = "    handle.store(result, std::memory_order_release);  // (8)\n"
+_TAG = "    tag.store(own, std::memory_order_release);        // (9)\n"
+
+BUGS = [
+    # A fill.
+    ("no busy tag", SLOT, _BUSY, ""),
+    ("busy after the handle", SLOT, _BUSY + _HANDLE, _HANDLE + _BUSY),
+    ("busy is empty", SLOT, "store(kBusyTag", "store(kEmptyTag"),
+    ("tag before handle", SLOT, _HANDLE + _TAG, _TAG + _HANDLE),
+    ("no look under the lock", FIXED, "if (slot->tag.load(std::memory_order_relaxed) == tag) {", "if (false) {"),
+    ("fills for a retired one", FIXED, "    if (!Traits::IsLive(own)) return nullptr;\n", ""),
+    ("reclaims before it looks for its own", FIXED,
+     "if (free == nullptr && !Traits::IsLive(tag)) free = &slot;",
+     "if (!Traits::IsLive(tag)) return &slot;"),
+    ("never reclaims", FIXED,
+     "if (free == nullptr && !Traits::IsLive(tag)) free = &slot;",
+     "if (free == nullptr && tag == internal::kEmptyTag) free = &slot;"),
+    ("reclaims what is live", FIXED,
+     "if (free == nullptr && !Traits::IsLive(tag)) free = &slot;",
+     "if (free == nullptr) free = &slot;"),
+    ("looks at one slot too few", FIXED,
+     "    Slot* free = nullptr;\n    std::size_t index = HomeIndex(own);\n"
+     "    for (std::size_t probes = 0; probes < Capacity; ++probes) {",
+     "    Slot* free = nullptr;\n    std::size_t index = HomeIndex(own);\n"
+     "    for (std::size_t probes = 1; probes < Capacity; ++probes) {"),
+    ("does not count retirements again", FIXED,
+     "return !Traits::IsLive(own) || Traits::Retirements() == retirements;",
+     "return !Traits::IsLive(own) || (retirements, true);"),
+    ("counts retirements too late", FIXED,
+     "    const std::uintptr_t retirements = Traits::Retirements();\n"
+     "    if (SlotFor(own) != nullptr) return false;\n",
+     "    if (SlotFor(own) != nullptr) return false;\n"
+     "    const std::uintptr_t retirements = Traits::Retirements();\n"),
+    # A lookup.
+    ("no first look at the tag", SLOT,
+     "if (ABSL_PREDICT_FALSE(tag.load(std::memory_order_acquire) !=  // (10)\n"
+     "                           own)) {",
+     "if (ABSL_PREDICT_FALSE(tag.load(std::memory_order_acquire) ==  // (10)\n"
+     "                           kEmptyTag)) {"),
+    ("no second look at the tag", SLOT,
+     "if (ABSL_PREDICT_FALSE(tag.load(std::memory_order_relaxed) !=  // (12)\n"
+     "                           own)) {",
+     "if (false) {"),
+    ("find() without a second look", FIXED,
+     "if (found == tag) return slot.Read(tag);",
+     "if (found == tag) return slot.handle.load(std::memory_order_acquire);"),
+    ("find() stops at a busy slot", FIXED,
+     "if (found == internal::kEmptyTag) break;",
+     "if (found <= internal::kBusyTag) break;"),
+    ("no next slot but the first", FIXED,
+     "return index + 1 == Capacity ? 0 : index + 1;", "return 0;"),
+    ("homes past the capacity are all the first", TAG,
+     "return offset < end ? offset : offset - end;", "return offset < end ? offset : 0;"),
+    ("reserved tags are equal", TAG,
+     "inline constexpr Tag kBusyTag = 2;", "inline constexpr Tag kBusyTag = 1;"),
+    ("busy is zero", TAG,
+     "inline constexpr Tag kBusyTag = 2;", "inline constexpr Tag kBusyTag = 0;"),
+    # The table.
+    ("fills a retired one's table", FILL, "if (!IsLive(tag)) return {nullptr, false};", ""),
+    ("the last fill wins", FILL, "if (first != nullptr) return {first, false};", ""),
+    ("growing loses the handles", FILL,
+     "    larger->handles()[index].store(handle, std::memory_order_release);  // (26)\n",
+     "    (void)handle;\n    (void)index;\n"),
+    ("copies by relaxed stores", FILL,
+     "larger->handles()[index].store(handle, std::memory_order_release);  // (26)",
+     "larger->handles()[index].store(handle, std::memory_order_relaxed);"),
+    ("grows outside the order", FILL,
+     "  for (std::size_t i = 0; i < table->fills; ++i) {\n    const std::size_t index = IndexIn(table->order()[i]);\n    // Relaxed: written",
+     "  tables.store(larger, std::memory_order_release);\n"
+     "  for (std::size_t i = 0; i < table->fills; ++i) {\n    const std::size_t index = IndexIn(table->order()[i]);\n    // Relaxed: written"),
+    ("tables are not emptied", FILL,
+     "      table->handles()[IndexIn(table->order()[i])].store(\n"
+     "          nullptr, std::memory_order_relaxed);\n", ""),
+    ("fills are not forgotten", FILL, "    table->fills = 0;\n", ""),
+    ("a free table is given twice", FILL,
+     "if (table != nullptr) shared.free_tables[bits] = table->next;", ""),
+    ("two caches have one index", FILL, "own = ++shared.last_index;", "own = shared.last_index + 1;"),
+    ("the smaller tables are lost", FILL,
+     "larger->next = table->size == 0 ? nullptr : table;", "larger->next = nullptr;"),
+    ("keeps its table when it retires", REGISTER,
+     "    tables->store(&g_empty_table, std::memory_order_relaxed);  // (28)\n", ""),
+    ("no second look at the table", TABLE,
+     "  if (ABSL_PREDICT_FALSE(tables.load(std::memory_order_relaxed) !=  // (31)\n"
+     "                         table)) {",
+     "  if (false) {"),
+    ("find() without a second look at the table", TABLE,
+     "if (tables.load(std::memory_order_relaxed) == table) {  // (31)", "if (true) {"),
+    ("reads past the table's end", TABLE,
+     "if (ABSL_PREDICT_FALSE(index >= table->size)) return nullptr;",
+     "if (ABSL_PREDICT_FALSE(index > table->size)) return nullptr;"),
+    # The register.
+    ("retires without an exchange", INTERPRETER,
+     "        tag_.exchange(internal::kRetiredTag, std::memory_order_relaxed));",
+     "        [this] {\n"
+     "          const internal::Tag tag = tag_.load(std::memory_order_relaxed);\n"
+     "          tag_.store(internal::kRetiredTag, std::memory_order_relaxed);\n"
+     "          return tag;\n"
+     "        }());"),
+    ("counts a retirement before it", REGISTER,
+     "  page->live[entry].store(0, std::memory_order_relaxed);\n"
+     "  shared.retirements.fetch_add(1, std::memory_order_release);  // (5)\n",
+     "  shared.retirements.fetch_add(1, std::memory_order_release);  // (5)\n"
+     "  page->live[entry].store(0, std::memory_order_relaxed);\n"),
+    ("a retirement is not counted", REGISTER,
+     "  shared.retirements.fetch_add(1, std::memory_order_release);  // (5)\n", ""),
+    ("the dead are alive", REGISTER,
+     "  page->live[entry].store(0, std::memory_order_relaxed);\n", ""),
+    ("a generation is used again", REGISTER, "++page.generation[entry]", "page.generation[entry] + 1"),
+    ("generations run over", REGISTER,
+     "  if (page.generation[entry] == kLastGeneration) return;\n", ""),
+    ("an index is given twice", REGISTER, "  page.taken |= Bit(entry);\n", ""),
+    ("an index is not given back", REGISTER, "  page.taken &= ~Bit(entry);\n", ""),
+    ("full pages stay full", REGISTER, "  shared.full_pages[word] &= ~Bit(page_number);\n", ""),
+    ("full words stay full", REGISTER, "  shared.full_words[word / kBitsOfAWord] &= ~Bit(word);\n", ""),
+    ("no look whether it grew meanwhile", REGISTER,
+     "if (page == nullptr && spare.pages != nullptr &&", "if (spare.pages != nullptr &&"),
+    ("grows without the lock", REGISTER,
+     "    if (!spare.Allocate(ChunkOf(number))) return kRetiredTag;\n",
+     "    if (!spare.Allocate(ChunkOf(number))) return kRetiredTag;\n"
+     "    shared.chunks[spare.chunk].store(spare.pages, std::memory_order_release);\n"
+     "    spare.pages = nullptr;\n"),
+    ("no register lock", REGISTER, "  shared_.mutex.Lock();\n", "  (void)shared_;\n"),
+    ("memory is not asked for", REGISTER, "return pages != nullptr;", "return true;"),
+    ("a table's memory is not asked for", FILL, "if (table_ == nullptr) return false;", ""),
+    ("more indices than there are", REGISTER, "if (number == kPages) return kRetiredTag;", ""),
+    ("an id of its own when born retired", INTERPRETER,
+     "if (tag != internal::kRetiredTag) id_ = tag;", "id_ = tag;"),
+    # Fork.
+    ("the fork does not wait", FORK, "  Lock();\n  forker_.store", "  forker_.store"),
+    ("the forker waits for itself", FORK,
+     "  if (forking_.load(std::memory_order_acquire) &&  // (2)", "  if (false &&"),
+    ("everybody is the forker", FORK,
+     "pthread_equal(forker_.load(std::memory_order_relaxed), pthread_self())", "true"),
+    ("the fork is never over", FORK,
+     "if (locked_again_ == 0) forking_.store(false, std::memory_order_relaxed);", ""),
+    ("locked again is unlocked at once", FORK, "    --locked_again_;\n    return;\n", "    --locked_again_;\n"),
+    ("the child's lock is made anew", REGISTER,
+     "    [] { g_register.mutex.AfterFork(); });",
+     "    [] { new (&g_register.mutex) ForkMutex(); });"),
+    # The single slot.
+    ("a single slot counts two", SINGLE,
+     "static constexpr std::size_t capacity() noexcept { return 1; }",
+     "static constexpr std::size_t capacity() noexcept { return 2; }"),
+    ("a bare one's address is a tag", SINGLE, "reinterpret_cast<Key>(interpreter) | kBareMark",
+     "reinterpret_cast<Key>(interpreter)"),
+    ("fills for one that retired meanwhile", SINGLE, "        KeyOf(interpreter) != own) {", "        false) {"),
+    # The adapter's records.
+    ("an unused record is taken twice", LIFE, "if (record != nullptr) record->stage = Record::kNew;", ""),
+    ("a record is added at a wrong end", LIFE, "    end = &next->next;\n", "    break;\n"),
+    ("a new life is not counted", LIFE, "  ++record->life;\n", ""),
+    ("another record leaves the only one", LIFE,
+     "  // Where there is a record of another interpreter, none is the only one.\n"
+     "  g_records.only.store(nullptr, std::memory_order_relaxed);\n", ""),
+    ("the old Interpreter is used again", LIFE,
+     "    record->interpreter.~Interpreter();\n    new (&record->interpreter) Interpreter();\n", ""),
+    ("a free record keeps its address", LIFE,
+     "  record->address.store(kUnproven, std::memory_order_relaxed);\n"
+     "  record->stage = Record::kUnused;",
+     "  record->stage = Record::kUnused;"),
+    ("two prove at once", LIFE, "if (record->stage != Record::kNew) return false;", ""),
+    ("proven though its proof has ended", LIFE, "if (record->stage != Record::kProving) return;", ""),
+    ("proven as it is born", LIFE,
+     "  record->address.store(AddressOf(state) + kUnproven,\n"
+     "                        std::memory_order_relaxed);",
+     "  record->address.store(AddressOf(state), std::memory_order_relaxed);"),
+    ("the end of a proof leaves the address", LIFE,
+     "  record->address.store(address | kUnproven, std::memory_order_relaxed);\n", ""),
+    ("the end of a proof leaves the only one", LIFE,
+     "  if (g_records.only.load(std::memory_order_relaxed) == record) {\n"
+     "    g_records.only.store(nullptr, std::memory_order_relaxed);\n  }\n", ""),
+    ("a witness of another life counts", LIFE, "  if (!witness.lives()) return;\n", ""),
+    ("a witness that goes is no sign", LIFE, "  PyCapsule_SetDestructor(capsule, WitnessGoes);\n", ""),
+    ("the interpreter's end is no sign", LIFE,
+     "    if (witness.lives()) EndProof(witness.record, Record::kUnprovable);\n", ""),
+    ("one witness is enough", LIFE, "AddWitnessToSys(record) && AddWitnessToAtExit(record)",
+     "AddWitnessToSys(record)"),
+    ("another interpreter's capsule counts", LIFE,
+     "  return address == AddressOf(state) &&\n"
+     "                 record->id == PyInterpreterState_GetID(state)\n", "  return (address | 1) != 0\n"),
+    ("a capsule of an earlier one counts", LIFE,
+     "  return address == AddressOf(state) &&\n"
+     "                 record->id == PyInterpreterState_GetID(state)\n", "  return address == AddressOf(state)\n"),
+    ("a record is born after the end", LIFE, "Anchor(state, !past_its_end)", "Anchor(state, true)"),
+    ("the record is free before its objects are released", LIFE,
+     "  Release(tables);\n  FreeTables(g_register, tables);\n  FreeRecord(record);\n",
+     "  FreeRecord(record);\n  Release(tables);\n  FreeTables(g_register, tables);\n"),
+    ("tables are free before objects are released", LIFE,
+     "  Release(tables);\n  FreeTables(g_register, tables);\n",
+     "  FreeTables(g_register, tables);\n  Release(tables);\n"),
+    ("retires after its objects are released", LIFE,
+     "  Table* tables =\n"
+     "      InterpreterTraits<Interpreter>::RetireAndTakeTables(&record->interpreter);\n"
+     "  // Runs code of others, which finds the interpreter ended.\n"
+     "  Release(tables);\n",
+     "  Release(InterpreterTraits<Interpreter>::TablesOf(&record->interpreter).load(std::memory_order_relaxed));\n"
+     "  Table* tables =\n"
+     "      InterpreterTraits<Interpreter>::RetireAndTakeTables(&record->interpreter);\n"),
+    ("looks at the first in a place only", RECORDS,
+     "    record = record->next.load(std::memory_order_acquire);  // (21)\n", "    return nullptr;\n"),
+    ("the first made is released first", OWNED,
+     "for (std::size_t i = tables->fills; i-- > 0;) {", "for (std::size_t i = 0; i < tables->fills; ++i) {"),
+    ("the loser's object is not released", OWNED, "    Py_DecRef(object);\n", ""),
+    ("an object is released twice", OWNED, "if ((entry & kOwnsReference) != 0) Py_DecRef(handle);",
+     "if ((entry & kOwnsReference) != 0) Py_DecRef(handle), Py_DecRef(handle);"),
+    ("hears of nothing", SEVERAL, "    NotAlone();\n", ""),
+    ("hears of announced ones only", SEVERAL, "      (!IsOf(watched, CurrentState()) ||\n", "      (false ||\n"),
+    ("hears of unannounced ones only", SEVERAL,
+     "std::strcmp(event, \"cpython.PyInterpreterState_New\") == 0", "false"),
+    ("does not look again who is there", SEVERAL, "Hears() && IsTheOnlyOne(state)", "Hears()"),
+    ("does not look whether it is watched still", SEVERAL,
+     "  if (g_records.watched.load(std::memory_order_relaxed) != record) return;\n", ""),
+    ("does not look whether it is proven still", SEVERAL,
+     "if (is_alone && FindInPlace(state, 0) == record) {", "if (is_alone) {"),
+    ("watches too late", SEVERAL,
+     "  if (!Hears()) AddHook(record);\n", ""),
+]
+
+# Those that change nothing that anybody could see, and why.
+EQUIVALENT = {
+    "keeps its table when it retires": None,
+}
+EQUIVALENT.clear()

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Breaks the core, one thing at a time, and says which tests notice.
+
+Two kinds of mutants: the bugs of tools/mutants.py, and each memory order that is more than relaxed,
+weakened by one step. Each is tried in a clone of what is committed: first with the model checker
+(//tests/checker), then, if that sees nothing, with the other tests.
+
+  tools/mutate.py [--only TEXT] [--list] [FOLDER]   FOLDER is where the clone goes; default
+                                                    ~/.cache/multislot/mutate
+
+The last line counts. Status 1 if a mutant survives that tools/mutants.py does not explain.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+
+import mutants
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ORDERED = [
+    mutants.SLOT,
+    mutants.FIXED,
+    mutants.TABLE,
+    mutants.FILL,
+    "multislot/internal/registry.h",
+    mutants.REGISTER,
+    mutants.FORK,
+    "multislot/cpython/internal/records.h",
+    mutants.RECORDS,
+    mutants.LIFE,
+    "multislot/cpython/ask_if_several.h",
+    mutants.SEVERAL,
+]
+WEAKER = {"acquire": ["relaxed"], "release": ["relaxed"], "acq_rel": ["acquire", "release"]}
+STAGES = [
+    ["//tests/checker/..."],
+    ["//tests/multislot/...", "//tests/conformance:all", "//tests/c10/...", "//tests/hit_path/..."],
+]
+
+
+def weakened():
+    """Name, file, offset, old text, new text of each order, weakened."""
+    for file in ORDERED:
+        text = open(os.path.join(ROOT, file), encoding="utf-8").read()
+        for match in re.finditer(r"memory_order_(acquire|release|acq_rel)\b", text):
+            line = text.count("\n", 0, match.start()) + 1
+            number = re.match(r"\)*[^/]{0,30}// \((\d+)\)", text[match.end() :])
+            for weaker in WEAKER[match[1]]:
+                label = f"({number[1]})" if number else f"line {line}"
+                name = f"{match[1]} -> {weaker}: {os.path.basename(file)} {label}"
+                yield name, file, match.start(), match[0], "memory_order_" + weaker
+
+
+def all_mutants():
+    """Name, file, and the file's text with the mutant in it."""
+    for name, file, old, new in mutants.BUGS:
+        text = open(os.path.join(ROOT, file), encoding="utf-8").read()
+        if text.count(old) != 1:
+            sys.exit(f"mutate: {name}: not once in {file}:\n{old}")
+        yield name, file, text.replace(old, new)
+    for name, file, start, old, new in weakened():
+        text = open(os.path.join(ROOT, file), encoding="utf-8").read()
+        yield name, file, text[:start] + new + text[start + len(old) :]
+
+
+def run(folder, targets):
+    """None if all tests pass, else what does not."""
+    result = subprocess.run(
+        ["./bazelw", "test", "--noshow_progress", "--color=no", "--curses=no", "--config=quick"]
+        + ["--test_output=summary", "--test_timeout=60,120,300,300", "--build_tests_only"]
+        + targets,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if result.returncode == 0:
+        return None
+    failed = re.findall(r"^(//\S+) +(?:FAILED|TIMEOUT)", result.stdout, re.M)
+    if result.returncode == 3 and failed:
+        return " ".join(sorted(name.rsplit(":")[-1] for name in failed)[:3]) + (" ..." if failed[3:] else "")
+    if "error:" in result.stdout:
+        return "the compiler"
+    sys.exit("mutate: bazelw test failed:\n" + result.stdout[-3000:])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", nargs="?")
+    parser.add_argument("--only", default="", help="mutants with this text in their names")
+    parser.add_argument("--list", action="store_true", help="name them, and try none")
+    options = parser.parse_args()
+    chosen = [mutant for mutant in all_mutants() if options.only in mutant[0]]
+    if options.list:
+        print("\n".join(f"{name}: {file}" for name, file, _ in chosen))
+        return 0
+    cache = os.environ.get("MULTISLOT_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "multislot"
+    )
+    folder = options.folder or os.path.join(cache, "mutate")
+    if not os.path.isdir(os.path.join(folder, ".git")):
+        subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    subprocess.run(["git", "fetch", "--quiet", ROOT, head.stdout.strip()], cwd=folder, check=True)
+    subprocess.run(["git", "reset", "--quiet", "--hard", head.stdout.strip()], cwd=folder, check=True)
+    counts = {"checker": 0, "tests": 0, "compiler": 0, "explained": 0, "survived": 0}
+    for name, file, text in chosen:
+        started = time.monotonic()
+        path = os.path.join(folder, file)
+        original = open(path, encoding="utf-8").read()
+        try:
+            with open(path, "w", encoding="utf-8") as out:
+                out.write(text)
+            caught = None
+            for number, targets in enumerate(STAGES):
+                caught = run(folder, targets)
+                if caught is not None:
+                    break
+        finally:
+            with open(path, "w", encoding="utf-8") as out:
+                out.write(original)
+        if caught == "the compiler":
+            kind = "compiler"
+        elif caught is not None:
+            kind = "checker" if number == 0 else "tests"
+        else:
+            kind = "explained" if name in mutants.EQUIVALENT else "survived"
+        counts[kind] += 1
+        what = caught or ("SURVIVES" if kind == "survived" else "changes nothing: " + mutants.EQUIVALENT[name])
+        print(f"{name:60} {what}  ({time.monotonic() - started:.0f} s)", flush=True)
+    print(
+        f"{len(chosen)} mutants: {counts['checker']} caught by the checker, {counts['tests']} by other tests, "
+        f"{counts['compiler']} do not compile, {counts['explained']} change nothing, {counts['survived']} survive"
+    )
+    return 1 if counts["survived"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
