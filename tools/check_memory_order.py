@@ -2,9 +2,12 @@
 """Checks that docs/memory_order.md and the atomic operations in the code agree.
 
 Every operation names its order. One that is more than relaxed has a number behind it, which the
-table says is of that order and in that file; and every number of the table is in each of its files.
+table says is of that order and in that file; and every number of the table is in each of its files. The
+table also names the litmus tests that need a number, which have it on a line of that order.
 """
 
+import glob
+import os
 import re
 import subprocess
 import sys
@@ -15,12 +18,13 @@ OPERATION = re.compile(r"(?:\.|->)(?:load|store|exchange|fetch_\w+|compare_excha
 
 
 def table():
-    """Number -> (files, order)."""
+    """Number -> (files, order, litmus tests)."""
     rows = {}
     for line in open(TABLE, encoding="utf-8"):
-        match = re.match(r"\| \((\d+)\) \| ([^|]*) \| (\S+) ", line)
+        match = re.match(r"\| \((\d+)\) \| ([^|]*) \| (\S+) .*\|([^|]*)\|$", line)
         if match:
-            rows[int(match[1])] = (re.findall(r"`([^`]*)`", match[2]), ORDERS.get(match[3]))
+            names = [re.findall(r"`([^`]*)`", match[i]) for i in (2, 4)]
+            rows[int(match[1])] = (names[0], ORDERS.get(match[3]), names[1])
     return rows
 
 
@@ -39,10 +43,24 @@ def operations(text):
         yield text.count("\n", 0, match.start()) + 1, order and order[1], number and int(number[1])
 
 
+def litmus():
+    """(number, litmus test, order) of each numbered line."""
+    for file in glob.glob("tests/litmus/*.litmus"):
+        for line in open(file, encoding="utf-8"):
+            code, _, comment = line.partition("//")
+            order = re.search(r"memory_order_(\w+)", code)
+            for number in re.findall(r"\((\d+)\)", comment):
+                yield int(number), os.path.basename(file)[: -len(".litmus")], order and order[1]
+
+
 def main():
     rows = table()
     bad = [] if rows else [f"{TABLE}: no table"]
-    missing = {(number, file) for number, (files, _) in rows.items() for file in files}
+    missing = {(number, file) for number, (files, _, _) in rows.items() for file in files}
+    needed = {(number, test, order) for number, (_, order, tests) in rows.items() for test in tests}
+    bad += [f"{TABLE}: no litmus test needs ({number})" for number, (_, _, tests) in rows.items() if not tests]
+    for number, test, order in sorted(needed ^ set(litmus()), key=str):
+        bad.append(f"tests/litmus/{test}.litmus and {TABLE} do not agree on ({number}), {order}")
     files = subprocess.run(
         ["git", "ls-files", "c10", "multislot"], stdout=subprocess.PIPE, check=True, text=True
     ).stdout.split()
@@ -58,7 +76,7 @@ def main():
             elif number is None:
                 if order != "relaxed":
                     bad.append(f"{where}: {order}, and no number of {TABLE}")
-            elif file not in rows.get(number, ([], ""))[0]:
+            elif file not in rows.get(number, ([], "", []))[0]:
                 bad.append(f"{where}: ({number}) is not in this file according to {TABLE}")
             elif rows[number][1] != order:
                 bad.append(f"{where}: ({number}) is {order}, and {rows[number][1]} in {TABLE}")

@@ -2,7 +2,7 @@
 #
 # Builds and tests what is committed in a Debian sid of its own: a newer Bazel,
 # with WORKSPACE and with bzlmod, the newest g++ and clang, CPython 3.14 and
-# 3.15, Abseil, GoogleTest and pybind11.
+# 3.15, Abseil, GoogleTest and pybind11; and asks herd7 about the litmus tests.
 #
 #   tools/test_newest.sh [FOLDER]      where Debian sid is, or is to be put;
 #                                      default ~/.cache/multislot/sid
@@ -55,7 +55,7 @@ export DEBIAN_FRONTEND=noninteractive
 apt="apt-get -qq -o Acquire::Check-Valid-Until=false"
 $apt update
 $apt install --yes --no-install-recommends bazel-bootstrap g++ clang git \
-  python3-dev python3.14-dev python3.15-dev pybind11-dev dpkg-dev
+  python3-dev python3.14-dev python3.15-dev pybind11-dev dpkg-dev cython3 herdtools7
 
 rm -rf /deps
 mkdir -p /deps/apt/lists/partial /deps/apt/entries
@@ -85,10 +85,10 @@ echo 'workspace(name = "pybind11")' >/deps/pybind11/WORKSPACE
 touch /ready
 SETUP
 [ -e "$root/ready" ] || chroot "$root" bash /setup.sh >"$log" 2>&1 || not_run "setup"
-# Also where sid was set up before this was needed.
-[ -e "$root/usr/bin/cython3" ] ||
-  chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends cython3 \
-    >"$log" 2>&1 || not_run "cython3"
+# Also where sid was set up before these were needed.
+[ -e "$root/usr/bin/cython3" ] && [ -e "$root/usr/bin/herd7" ] ||
+  chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends \
+    cython3 herdtools7 >"$log" 2>&1 || not_run "cython3 and herdtools7"
 
 # --- What is committed, in it ------------------------------------------------
 
@@ -249,6 +249,7 @@ if [ "${1:-}" = --measure ]; then
   exit $bad
 fi
 
+try "litmus" tools/test_litmus.py
 try "WORKSPACE, g++" $bazel_test $strict $workspace //c10/... //multislot/... //tests/c10/... //tests/multislot/... \
   //tests/linking/... //tests/cpython/... //examples/... //benchmarks/...
 python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
