@@ -166,23 +166,37 @@ Run TwoInterpreters() {
 }
 
 // An interpreter ends, and the next one lives at its address. A thread that
-// knows the address only looks up in whichever is there.
-Run AnAddressIsUsedAgain() {
+// knows the address only looks up in whichever is there. What somebody kept of
+// the first one goes while the second one is used.
+Run AnAddressIsUsedAgain(Keeps keeps) {
   auto* python = NewWorld<Python<>>();
   python->New(python->first);
   python->LookUpAt(python->first);
   return {{
-              [=] { python->LookUpAt(python->first); },
               [=] {
-                python->EndAt(python->first);
+                python->LookUpAt(python->first);
+                DropWhatWasKept();
+              },
+              [=] {
+                Attach(python->first);
+                if (!EndInterpreter(keeps)) {
+                  Detach();
+                  return;
+                }
                 python->New(python->first);
                 python->LookUpAt(python->first);
               },
           },
           [=] {
             python->EndAt(python->first);
+            DropWhatWasKept();
             Expect(LiveObjects() == 0, "an object outlives its interpreter");
           }};
+}
+Run NothingIsKept() { return AnAddressIsUsedAgain(Keeps::kNothing); }
+Run TheDictIsKept() { return AnAddressIsUsedAgain(Keeps::kDict); }
+Run WitnessesAreKept() {
+  return AnAddressIsUsedAgain(Keeps::kDictAndWitnesses);
 }
 
 // The record that comes first in the place goes to another interpreter, while a
@@ -279,7 +293,9 @@ std::vector<Scenario> Scenarios() {
   return {
       {"records/two_threads_of_one", TwoThreadsOfOne},
       {"records/two_interpreters", TwoInterpreters},
-      {"records/an_address_is_used_again", AnAddressIsUsedAgain},
+      {"records/an_address_is_used_again", NothingIsKept},
+      {"records/an_address_is_used_again_the_dict_is_kept", TheDictIsKept},
+      {"records/an_address_is_used_again_all_is_kept", WitnessesAreKept},
       {"records/goes_past_a_record_that_is_used_again",
        GoesPastARecordThatIsUsedAgain},
       {"records/a_record_is_added_while_one_ends", ARecordIsAddedWhileOneEnds},

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "multislot/fixed_slots.h"
 #include "multislot/internal/fork_mutex.h"
 #include "multislot/internal/registry.h"
@@ -355,7 +356,7 @@ Run TwoCaches() {
 
 // The first cache has the last index that the smallest table has room for; then
 // the table grows.
-World<SideTable, 2>* WorldThatWillGrow() {
+World<SideTable, 2>* WorldThatWillGrow() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   auto* world = New<SideTable, 2>();
   g_register.last_index = 30;
   world->handles[0] = world->Fill(1, world->objects[0]);
@@ -428,7 +429,7 @@ struct Tags {
 };
 
 // As if the first page were taken, all but `room` of it.
-void TakeFirstPage(std::size_t room) {
+void TakeFirstPage(std::size_t room) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   g_register.first_page.taken = ~std::uint64_t{0} >> room;
   if (room == 0) g_register.full_pages[0] |= 1;
 }

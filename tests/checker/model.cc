@@ -571,6 +571,14 @@ void Freed(const void* memory) {
   g_model.blocks.erase(block);
 }
 
+void Made(const void* object) {
+  if (g_current < 0) return;
+  Tick();
+  PlainObject& plain = g_model.plain[object];
+  plain = PlainObject();
+  plain.written = Now();
+}
+
 void Read(const void* object) {
   if (g_current < 0) return;
   Tick();

@@ -79,14 +79,15 @@ void Unlock(const void* mutex);
 void Allocated(const void* memory, std::size_t size);
 void Freed(const void* memory);
 
-// An object that is no atomic one is read or written.
+// An object that is no atomic one is made, read or written.
+void Made(const void* object);
 void Read(const void* object);
 void Written(const void* object);
 
 template <typename T>
 class Plain {
  public:
-  explicit Plain(T value) : value_(value) {}
+  explicit Plain(T value) : value_(value) { Made(this); }
   T get() const {
     Read(this);
     return value_;

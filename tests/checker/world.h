@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 
+#include "absl/base/thread_annotations.h"
 #include "multislot/internal/py_object.h"
 #include "multislot/internal/registry.h"
 #include "multislot/internal/table.h"
@@ -17,7 +18,7 @@ namespace checker {
 
 // The register as it was before its first use. Nobody uses any more what it
 // has.
-inline void RestoreRegister() {
+inline void RestoreRegister() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   using internal::g_register;
   using internal::Register;
   static const struct Saved {

@@ -69,6 +69,9 @@ struct Hook {
 };
 std::vector<Hook> g_hooks;
 
+std::vector<PyObject*> g_kept;
+char g_kept_mutex;
+
 PyThreadState g_threads[kMaxThreads + 1];
 PyObject g_sys_modules, g_atexit_module, g_key;
 int g_live_objects = 0;
@@ -82,6 +85,13 @@ void Drop(PyObject*& object) {
   Py_DecRef(dropped);
 }
 
+void Keep(PyObject* object) {
+  Lock(&g_kept_mutex);
+  Py_IncRef(object);
+  g_kept.push_back(object);
+  Unlock(&g_kept_mutex);
+}
+
 }  // namespace
 
 PyInterpreterState* Address(std::size_t number) {
@@ -90,11 +100,11 @@ PyInterpreterState* Address(std::size_t number) {
 }
 
 void RestartPython() {
-  for (;;) {
-    if (g_list.empty()) break;
-    ThisThread().interp = g_list.back();
+  while (!g_list.empty()) {
+    g_threads[0].interp = g_list.back();
     EndInterpreter();
   }
+  DropWhatWasKept();
   for (PyThreadState& thread : g_threads) thread.interp = nullptr;
   g_hooks.clear();
   g_last_id = 0;
@@ -121,9 +131,14 @@ void NewInterpreter(PyInterpreterState* where) {
   PySys_Audit("import", nullptr);
 }
 
-bool EndInterpreter() {
+bool EndInterpreter(Keeps keeps) {
   PyInterpreterState* state = Current();
   if (state->threads > 1) return false;
+  if (keeps != Keeps::kNothing) Keep(state->record);
+  if (keeps == Keeps::kDictAndWitnesses) {
+    Keep(state->in_sys);
+    Keep(state->in_atexit);
+  }
   if (state->in_atexit != nullptr) {
     PyObject* function = state->in_atexit;
     Py_DecRef(function->method->function(function->self, nullptr));
@@ -140,6 +155,14 @@ bool EndInterpreter() {
   state->lives.set(false);
   Detach();
   return true;
+}
+
+void DropWhatWasKept() {
+  Lock(&g_kept_mutex);
+  std::vector<PyObject*> kept;
+  kept.swap(g_kept);
+  Unlock(&g_kept_mutex);
+  for (PyObject* object : kept) Py_DecRef(object);
 }
 
 bool Attach(PyInterpreterState* where) {

@@ -23,9 +23,15 @@ void RestartPython();
 // audit event to where the thread is attached so far; and it imports something,
 // which is another event, before anything else runs in it.
 void NewInterpreter(PyInterpreterState* where);
+// What somebody keeps for longer than an interpreter lives: references to what
+// its dict has, or to the multislot's witnesses too.
+enum class Keeps { kNothing, kDict, kDictAndWitnesses };
+
 // Ends the interpreter that this thread is attached to, and is attached to none
 // then; false, and it is attached still, if another thread is attached too.
-bool EndInterpreter();
+bool EndInterpreter(Keeps keeps = Keeps::kNothing);
+// Drops what was kept.
+void DropWhatWasKept();
 
 // Attaches this thread to the interpreter that lives there; false if none does.
 bool Attach(PyInterpreterState* where);
