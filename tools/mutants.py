@@ -155,9 +155,10 @@ BUGS = [
     ("the fork is never over", FORK,
      "if (locked_again_ == 0) forking_.store(false, std::memory_order_relaxed);", ""),
     ("locked again is unlocked at once", FORK, "    --locked_again_;\n    return;\n", "    --locked_again_;\n"),
-    ("the child's lock is made anew", REGISTER,
+    ("only makes the child's lock anew", REGISTER,
+     "    [] { g_register.mutex.BeforeFork(); }, [] { g_register.mutex.AfterFork(); },\n"
      "    [] { g_register.mutex.AfterFork(); });",
-     "    [] { new (&g_register.mutex) ForkMutex(); });"),
+     "    nullptr, nullptr, [] { new (&g_register.mutex) ForkMutex(); });"),
     # The single slot.
     ("a single slot counts two", SINGLE,
      "static constexpr std::size_t capacity() noexcept { return 1; }",

@@ -235,6 +235,53 @@ Run ARecordIsAddedWhileOneEnds() {
           }};
 }
 
+// Without a GIL: what a thread finds by the interpreter's address is there.
+Run FindsByTheAddress() {
+  auto* python = NewWorld<Python<>>();
+  python->New(python->first);
+  DropTheGil();
+  return {{
+              [=] {
+                Attach(python->first);
+                python->LookUp();
+              },
+              [=] {
+                Record* record = cpython::internal::FindFirst(python->first);
+                if (record == nullptr) return;
+                Expect(!record->interpreter.retired(), "it has retired");
+              },
+              [=] {
+                Record* record =
+                    cpython::internal::FindInPlace(python->first, 0);
+                if (record == nullptr) return;
+                Expect(!record->interpreter.retired(), "it has retired");
+              },
+          },
+          nullptr};
+}
+
+// Without a GIL: what a thread finds as the only one is there, and so is what
+// an audit hook finds.
+Run FindsTheOnlyOne() {
+  auto* python = NewWorld<Python<AskIfSeveral>>();
+  python->New(python->first);
+  DropTheGil();
+  return {{
+              [=] {
+                Attach(python->first);
+                AskIfSeveral::Register();
+              },
+              [=] {
+                const Interpreter* found = AskIfSeveral::Find();
+                if (found != nullptr) {
+                  Expect(!found->retired(), "it has retired");
+                }
+              },
+              [=] { PySys_Audit("an event", nullptr); },
+          },
+          nullptr};
+}
+
 // A thread asks for AskIfSeveral, while another makes a second interpreter.
 Run ASecondOneIsMade(bool with_a_hook_in_python) {
   auto* python = NewWorld<Python<AskIfSeveral>>();
@@ -299,6 +346,8 @@ std::vector<Scenario> Scenarios() {
       {"records/goes_past_a_record_that_is_used_again",
        GoesPastARecordThatIsUsedAgain},
       {"records/a_record_is_added_while_one_ends", ARecordIsAddedWhileOneEnds},
+      {"without_gil/finds_by_the_address", FindsByTheAddress},
+      {"without_gil/finds_the_only_one", FindsTheOnlyOne},
       {"only/a_second_one_is_made", ASecondOneWithoutHooks},
       {"only/a_second_one_is_made_with_a_hook_in_python", ASecondOneWithAHook},
       {"only/the_only_one_ends", TheOnlyOneEnds},

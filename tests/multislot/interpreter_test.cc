@@ -20,12 +20,15 @@
 #include "multislot/internal/registry.h"
 #include "multislot/internal/tag.h"
 
-// Every form of operator new, but those for large alignments, counts its calls.
+// Every form of operator new, but those for large alignments, counts its calls,
+// and fails on request.
 namespace {
 std::atomic<long> g_allocations{0};
+std::atomic<bool> g_no_memory{false};
 void* CountedMalloc(std::size_t size) noexcept {
-  // Relaxed: a number, which publishes nothing.
+  // Relaxed: a number, which publishes nothing, and the test's own wish.
   g_allocations.fetch_add(1, std::memory_order_relaxed);
+  if (g_no_memory.load(std::memory_order_relaxed)) return nullptr;
   return std::malloc(size);
 }
 void* CountedMallocOrThrow(std::size_t size) {
@@ -240,6 +243,43 @@ TEST_F(RegistryTest, IsFullAtItsLimit) {
   EXPECT_EQ(internal::HomeIndexOf(next), internal::HomeIndexOf(tags[1000]));
   tags[1000] = next;
   for (internal::Tag tag : tags) internal::RetireTag(internal::g_register, tag);
+}
+
+// Registers of their own.
+
+TEST(OwnRegisterTest, WithoutMemoryToGrow) {
+  auto shared = std::make_unique<internal::Register>();
+  for (std::size_t i = 0; i < internal::kBitsOfAWord; ++i) {
+    ASSERT_EQ(internal::HomeIndexOf(internal::RegisterTag(*shared)), i);
+  }
+  g_no_memory.store(true, std::memory_order_relaxed);
+  const internal::Tag without = internal::RegisterTag(*shared);
+  g_no_memory.store(false, std::memory_order_relaxed);
+  EXPECT_EQ(without, internal::kRetiredTag);
+  EXPECT_EQ(internal::HomeIndexOf(internal::RegisterTag(*shared)),
+            internal::kBitsOfAWord);
+  delete[] shared->chunks[0].load(std::memory_order_relaxed);
+}
+
+TEST(OwnRegisterTest, AnIndexWithoutGenerationsIsNotUsedAgain) {
+  auto shared = std::make_unique<internal::Register>();
+  shared->first_page.generation[0] = internal::kLastGeneration - 1;
+  const internal::Tag last = internal::RegisterTag(*shared);
+  EXPECT_EQ(last, internal::MakeTag(0, internal::kLastGeneration));
+  internal::RetireTag(*shared, last);
+  EXPECT_EQ(internal::RegisterTag(*shared), internal::MakeTag(1, 1));
+}
+
+// Those beyond the capacity wrap around.
+TEST(TagTest, HomesOfMoreInterpretersThanSlots) {
+  const auto home = [](std::size_t index) {
+    return internal::HomeOffsetOf<5>(internal::MakeTag(index, 1)) >>
+           internal::kHomeShift;
+  };
+  for (std::size_t index = 0; index < 24; ++index) {
+    const std::size_t of_eight = index % 8;
+    EXPECT_EQ(home(index), of_eight < 5 ? of_eight : of_eight - 5) << index;
+  }
 }
 
 }  // namespace

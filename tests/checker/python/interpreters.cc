@@ -39,6 +39,7 @@ struct _object {
 
 struct PyInterpreterState {
   char gil = 0;
+  char dict_mutex = 0;
   // With the GIL:
   Plain<bool> lives{false};
   Plain<std::int64_t> id{0};
@@ -72,6 +73,8 @@ std::vector<Hook> g_hooks;
 std::vector<PyObject*> g_kept;
 char g_kept_mutex;
 
+bool g_has_gil = true;
+
 PyThreadState g_threads[kMaxThreads + 1];
 PyObject g_sys_modules, g_atexit_module, g_key;
 int g_live_objects = 0;
@@ -84,6 +87,20 @@ void Drop(PyObject*& object) {
   object = nullptr;
   Py_DecRef(dropped);
 }
+
+// Without a GIL, of what is done at once.
+class DictLock {
+ public:
+  DictLock() : state_(Current()) {
+    if (!g_has_gil) Lock(&state_->dict_mutex);
+  }
+  ~DictLock() {
+    if (!g_has_gil) Unlock(&state_->dict_mutex);
+  }
+
+ private:
+  PyInterpreterState* state_;
+};
 
 void Keep(PyObject* object) {
   Lock(&g_kept_mutex);
@@ -107,11 +124,15 @@ void RestartPython() {
   DropWhatWasKept();
   for (PyThreadState& thread : g_threads) thread.interp = nullptr;
   g_hooks.clear();
+  g_has_gil = true;
   g_last_id = 0;
   g_live_objects = 0;
 }
 
+void DropTheGil() { g_has_gil = false; }
+
 void RunPython() {
+  if (!g_has_gil) return;
   Unlock(&Current()->gil);
   Lock(&Current()->gil);
 }
@@ -173,11 +194,13 @@ bool Attach(PyInterpreterState* where) {
   }
   ++where->threads;
   ThisThread().interp = where;
+  if (!g_has_gil) Unlock(&where->gil);
   return true;
 }
 
 void Detach() {
   PyInterpreterState* state = Current();
+  if (!g_has_gil) Lock(&state->gil);
   --state->threads;
   ThisThread().interp = nullptr;
   Unlock(&state->gil);
@@ -252,6 +275,7 @@ PyInterpreterState* PyInterpreterState_Next(PyInterpreterState* state) {
 }
 
 PyObject* PyDict_GetItemWithError(PyObject*, PyObject*) {
+  const DictLock lock;
   return Current()->record;
 }
 PyObject* PyObject_CallMethod(PyObject* object, const char* name,
@@ -261,6 +285,7 @@ PyObject* PyObject_CallMethod(PyObject* object, const char* name,
   va_start(arguments, format);
   PyObject* result = nullptr;
   if (std::strcmp(name, "setdefault") == 0) {
+    const DictLock lock;
     va_arg(arguments, PyObject*);
     PyObject* value = va_arg(arguments, PyObject*);
     if (Current()->record == nullptr) Current()->record = Py_NewRef(value);

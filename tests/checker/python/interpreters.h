@@ -19,6 +19,9 @@ inline constexpr std::size_t kAddresses = 4096;
 // As if the process had just begun: ends all interpreters.
 void RestartPython();
 
+// From here on threads of an interpreter run at once, as without a GIL.
+void DropTheGil();
+
 // A new interpreter, to which this thread is then attached. Announced by an
 // audit event to where the thread is attached so far; and it imports something,
 // which is another event, before anything else runs in it.
