@@ -25,6 +25,7 @@ namespace {
 
 using cpython::AskAlways;
 using cpython::AskIfSeveral;
+using cpython::internal::FindInPlace;
 using cpython::internal::g_records;
 using cpython::internal::PlaceOf;
 using cpython::internal::Record;
@@ -160,44 +161,57 @@ Run TwoInterpreters() {
             find(2, python->first);
             find(3, python->second);
             Expect(python->found[0] == python->found[2] &&
-                       python->found[1] == python->found[3],
+                       python->found[1] == python->found[3] &&
+                       FindInPlace(python->first, 0) != nullptr &&
+                       FindInPlace(python->second, 0) != nullptr,
                    "a record is lost");
           }};
 }
 
 // An interpreter ends, and the next one lives at its address. A thread that
-// knows the address only looks up in whichever is there. What somebody kept of
-// the first one goes while the second one is used.
-Run AnAddressIsUsedAgain(Keeps keeps) {
+// knows the address only looks up in whichever is there.
+Run AnAddressIsUsedAgain() {
   auto* python = NewWorld<Python<>>();
   python->New(python->first);
   python->LookUpAt(python->first);
   return {{
+              [=] { python->LookUpAt(python->first); },
               [=] {
-                python->LookUpAt(python->first);
-                DropWhatWasKept();
-              },
-              [=] {
-                Attach(python->first);
-                if (!EndInterpreter(keeps)) {
-                  Detach();
-                  return;
-                }
+                python->EndAt(python->first);
                 python->New(python->first);
                 python->LookUpAt(python->first);
               },
           },
           [=] {
             python->EndAt(python->first);
-            DropWhatWasKept();
             Expect(LiveObjects() == 0, "an object outlives its interpreter");
           }};
 }
-Run NothingIsKept() { return AnAddressIsUsedAgain(Keeps::kNothing); }
-Run TheDictIsKept() { return AnAddressIsUsedAgain(Keeps::kDict); }
-Run WitnessesAreKept() {
-  return AnAddressIsUsedAgain(Keeps::kDictAndWitnesses);
+
+// The same, where somebody kept something of the first interpreter, which goes
+// while the second one is used.
+Run SomethingIsKept(Keeps keeps) {
+  auto* python = NewWorld<Python<>>();
+  python->New(python->first);
+  python->LookUpAt(python->first);
+  Attach(python->first);
+  EndInterpreter(keeps);
+  return {{
+              DropWhatWasKept,
+              [=] {
+                python->New(python->first);
+                python->LookUpAt(python->first);
+              },
+          },
+          [=] {
+            python->LookUpAt(python->first);
+            Expect(LiveObjects() == 1, "not one object for the one that lives");
+            python->EndAt(python->first);
+            Expect(LiveObjects() == 0, "an object outlives its interpreter");
+          }};
 }
+Run TheDictIsKept() { return SomethingIsKept(Keeps::kDict); }
+Run WitnessesAreKept() { return SomethingIsKept(Keeps::kDictAndWitnesses); }
 
 // The record that comes first in the place goes to another interpreter, while a
 // thread goes past it.
@@ -226,10 +240,13 @@ Run ARecordIsAddedWhileOneEnds() {
   python->New(python->second);
   return {{
               [=] { python->EndAt(python->first); },
-              [=] { python->found[0] = python->FindAt(python->second); },
+              [=] {
+                Attach(python->second);
+                python->found[0] = cpython::CurrentInterpreter();
+              },
           },
           [=] {
-            Expect(python->FindAt(python->second) == python->found[0],
+            Expect(FindInPlace(python->second, 0) != nullptr,
                    "a record is lost");
             Expect(LiveObjects() == 0, "an object outlives its interpreter");
           }};
@@ -252,7 +269,7 @@ Run FindsByTheAddress() {
               },
               [=] {
                 Record* record =
-                    cpython::internal::FindInPlace(python->first, 0);
+                    FindInPlace(python->first, 0);
                 if (record == nullptr) return;
                 Expect(!record->interpreter.retired(), "it has retired");
               },
@@ -340,7 +357,7 @@ std::vector<Scenario> Scenarios() {
   return {
       {"records/two_threads_of_one", TwoThreadsOfOne},
       {"records/two_interpreters", TwoInterpreters},
-      {"records/an_address_is_used_again", NothingIsKept},
+      {"records/an_address_is_used_again", AnAddressIsUsedAgain},
       {"records/an_address_is_used_again_the_dict_is_kept", TheDictIsKept},
       {"records/an_address_is_used_again_all_is_kept", WitnessesAreKept},
       {"records/goes_past_a_record_that_is_used_again",
