@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that the code in docs/migrating is that of files which tests compile and run.
+"""Checks that the code in README.md and docs/ is that of files which tests compile and run.
 
 A block of code in a page has a line before it that says which region of which file it is:
 
@@ -39,7 +39,7 @@ def right(match, page, problems):
 
 def main():
     pages = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "docs/migrating.md", "docs/migrating/*.md"],
+        ["git", "ls-files", "-co", "--exclude-standard", "README.md", "docs/*.md"],
         stdout=subprocess.PIPE,
         check=True,
         text=True,
