@@ -1,0 +1,97 @@
+// Drives a fuzzer where there is no libFuzzer: with the files that it is given,
+// then with pseudo-random inputs from a seed that is always the same, and from
+// one that is not, but printed.
+//
+//   core_fuzz_test [--operations=N] [--seed=S] [FILE...]
+//
+// N operations from each seed; with S only from that one. After 20 seconds it
+// does without the rest.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <vector>
+
+#include "tests/fuzz/fuzz.h"
+
+namespace multislot {
+namespace fuzz {
+namespace {
+
+constexpr std::size_t kLongestInput = 300;
+constexpr std::chrono::seconds kTime(20);
+
+using Clock = std::chrono::steady_clock;
+
+void RunInput(const std::vector<std::uint8_t>& input) {
+  LLVMFuzzerTestOneInput(input.data(), input.size());
+}
+
+bool RunFile(const char* name) {
+  std::ifstream file(name, std::ios::binary);
+  if (!file) {
+    std::fprintf(stderr, "cannot read %s\n", name);
+    return false;
+  }
+  RunInput(std::vector<std::uint8_t>(std::istreambuf_iterator<char>(file), {}));
+  return true;
+}
+
+void RunRandom(unsigned seed, long long operations, Clock::time_point end) {
+  std::fprintf(stderr, "--seed=%u\n", seed);
+  std::mt19937 random(seed);
+  const long long before = Operations();
+  int inputs = 0;
+  while (Operations() - before < operations && Clock::now() < end) {
+    std::vector<std::uint8_t> input(1 + random() % kLongestInput);
+    // In some inputs few interpreters meet often, in others many do once.
+    const unsigned mask = random() | 0x0F;
+    for (std::uint8_t& byte : input) {
+      byte = static_cast<std::uint8_t>(random() & mask);
+    }
+    RunInput(input);
+    ++inputs;
+  }
+  std::fprintf(stderr, "  %d inputs, %lld operations\n", inputs,
+               Operations() - before);
+}
+
+int Main(int argc, char** argv) {
+  LLVMFuzzerInitialize(&argc, &argv);
+  const Clock::time_point end = Clock::now() + kTime;
+  long long operations = 100000;
+  bool has_seed = false;
+  unsigned seed = 0;
+  int files = 0;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strncmp(argv[i], "--operations=", 13) == 0) {
+      operations = std::atoll(argv[i] + 13);
+    } else if (std::strncmp(argv[i], "--seed=", 7) == 0) {
+      has_seed = true;
+      seed = static_cast<unsigned>(std::strtoul(argv[i] + 7, nullptr, 10));
+    } else {
+      if (!RunFile(argv[i])) return 2;
+      ++files;
+    }
+  }
+  std::fprintf(stderr, "%d files, %lld operations\n", files, Operations());
+  if (has_seed) {
+    RunRandom(seed, operations, end);
+  } else {
+    RunRandom(1, operations, end);
+    RunRandom(std::random_device()(), operations, end);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace fuzz
+}  // namespace multislot
+
+int main(int argc, char** argv) { return multislot::fuzz::Main(argc, argv); }
