@@ -34,7 +34,12 @@ has_libfuzzer() {
 }
 has_libfuzzer || install "libclang-rt-$(clang -dumpversion | cut -d . -f 1)-dev"
 
-./bazelw build --config=libfuzzer --color=no --curses=no --noshow_progress //tests/fuzz:core_fuzz || exit 1
+echo "fuzz: builds //tests/fuzz:core_fuzz"
+# Shown only if it fails: the linker warns of functions of AddressSanitizer's.
+if ! ./bazelw build --config=libfuzzer --color=no --curses=no --noshow_progress //tests/fuzz:core_fuzz >"$log" 2>&1; then
+  cat "$log"
+  exit 1
+fi
 fuzzer=$(./bazelw info --config=libfuzzer --noshow_progress bazel-bin 2>"$log")/tests/fuzz/core_fuzz
 export UBSAN_OPTIONS=print_stacktrace=1
 
