@@ -169,7 +169,11 @@ class Sequence {
         TakeIndices(Byte());
         break;
       case 6:
-        LookupOfNull(NextCache());
+        if (looked_up_.place != nullptr) {  // what the accessor was called for
+          Lookup(looked_up_.cache, *looked_up_.place, Byte());
+        } else {
+          LookupOfNull(NextCache());
+        }
         break;
       case 7: {  // every interpreter that there is, in one cache
         const int cache = NextCache();
@@ -318,10 +322,13 @@ class Sequence {
       Add({Event::kAccessor, depth_, life, cache, 0});
       Check(++calls == 1, "the accessor was called twice");
       Check(!is_hit, "the accessor was called in spite of a handle");
+      const LookedUp outer = looked_up_;
+      looked_up_ = {cache, place};
       ++depth_;
       const unsigned steps = depth_ <= kDepth ? accessor >> 3 & 3 : 0;
       for (unsigned i = 0; i < steps && position_ < size_; ++i) Step();
       --depth_;
+      looked_up_ = outer;
       switch (accessor & 7) {
         case 5:
           Add({Event::kReturnsNull, depth_, life, cache, 0});
@@ -579,6 +586,12 @@ class Sequence {
 
   std::vector<Event> events_;
   int depth_ = 0;
+  // By the innermost lookup whose accessor runs.
+  struct LookedUp {
+    int cache;
+    Place* place;
+  };
+  LookedUp looked_up_ = {0, nullptr};
   int operations_ = 0;
   int last_number_ = 0;
   std::deque<Life> lives_;
