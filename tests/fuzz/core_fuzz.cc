@@ -482,7 +482,7 @@ class Sequence {
       }
       return name;
     }
-    return "what is no handle";
+    return "what nobody made in this sequence";
   }
   int NumberOf(const Place& place) const {
     return static_cast<int>(&place - places_);
