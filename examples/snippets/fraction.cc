@@ -4,8 +4,9 @@
 //   >>> fraction.half()
 //   Fraction(1, 2)
 
-// [fraction]
 #include "multislot/cpython/current_interpreter.h"
+
+// [fraction]
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/import_attr.h"
 
@@ -53,15 +54,22 @@ PyModuleDef_Slot g_slots[] = {
 };
 
 PyModuleDef g_module = {
-    PyModuleDef_HEAD_INIT, "fraction", nullptr, 0, g_methods, g_slots,
-    nullptr,               nullptr,    nullptr,
+    PyModuleDef_HEAD_INIT,
+    "fraction",
+    nullptr,
+    0,
+    g_methods,
+    g_slots,
+    nullptr,
+    nullptr,
+    nullptr,
 };
 // [end slots]
 
 }  // namespace
 
 // [init]
-// Multi-phase initialisation (PEP 489): the function returns the definition, and
-// each interpreter makes its own module of it.
+// Multi-phase initialisation (PEP 489): the function returns the definition,
+// and each interpreter makes its own module of it.
 PyMODINIT_FUNC PyInit_fraction() { return PyModuleDef_Init(&g_module); }
 // [end init]

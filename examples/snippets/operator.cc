@@ -7,23 +7,22 @@
 #include <string>
 #include <utility>
 
-// [operator]
 #include "multislot/py_handle_cache.h"
 
+// Slow. Returns a borrowed reference to an object that lives until its
+// interpreter ends.
+PyObject* FindInPython(const std::string& name);
+
+// [operator]
 class Operator {
  public:
   explicit Operator(std::string name) : name_(std::move(name)) {}
-
-  // A borrowed reference.
   PyObject* python_object(multislot::Interpreter* interpreter) const {
+    // FindInPython() returns a borrowed reference, and so does ptr_or().
     return cache_.ptr_or(interpreter, [this] { return FindInPython(name_); });
   }
 
  private:
-  // Slow. Returns a borrowed reference to an object that lives until its
-  // interpreter ends.
-  static PyObject* FindInPython(const std::string& name);
-
   std::string name_;
   multislot::PyHandleCache cache_;
 };
@@ -43,7 +42,7 @@ void Check(bool good, const char* what) {
 
 }  // namespace
 
-PyObject* Operator::FindInPython(const std::string& name) {
+PyObject* FindInPython(const std::string& name) {
   ++g_slow_accesses;
   return reinterpret_cast<PyObject*>(&g_objects[{g_current, name}]);
 }

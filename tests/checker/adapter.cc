@@ -268,8 +268,7 @@ Run FindsByTheAddress() {
                 Expect(!record->interpreter.retired(), "it has retired");
               },
               [=] {
-                Record* record =
-                    FindInPlace(python->first, 0);
+                Record* record = FindInPlace(python->first, 0);
                 if (record == nullptr) return;
                 Expect(!record->interpreter.retired(), "it has retired");
               },
