@@ -253,27 +253,36 @@ Run ARecordIsAddedWhileOneEnds() {
 }
 
 // Without a GIL: what a thread finds by the interpreter's address is there.
-Run FindsByTheAddress() {
-  auto* python = NewWorld<Python<>>();
-  python->New(python->first);
-  DropTheGil();
+void ExpectUsable(Record* found) {
+  if (found != nullptr) Expect(!found->interpreter.retired(), "it has retired");
+}
+Run FindsByTheAddress(PyInterpreterState* state) {
   return {{
               [=] {
-                Attach(python->first);
-                python->LookUp();
+                Attach(state);
+                static_cast<void>(cpython::CurrentInterpreter());
               },
-              [=] {
-                Record* record = cpython::internal::FindFirst(python->first);
-                if (record == nullptr) return;
-                Expect(!record->interpreter.retired(), "it has retired");
-              },
-              [=] {
-                Record* record = FindInPlace(python->first, 0);
-                if (record == nullptr) return;
-                Expect(!record->interpreter.retired(), "it has retired");
-              },
+              [=] { ExpectUsable(cpython::internal::FindFirst(state)); },
+              [=] { ExpectUsable(FindInPlace(state, 0)); },
           },
           nullptr};
+}
+Run FindsANewRecord() {
+  auto* python = NewWorld<Python<>>();
+  python->New(python->first);
+  python->FindAt(python->first);
+  python->New(python->second);
+  DropTheGil();
+  return FindsByTheAddress(python->second);
+}
+Run FindsARecordThatIsUsedAgain() {
+  auto* python = NewWorld<Python<>>();
+  python->New(python->first);
+  python->FindAt(python->first);
+  python->EndAt(python->first);
+  python->New(python->first);
+  DropTheGil();
+  return FindsByTheAddress(python->first);
 }
 
 // Without a GIL: what a thread finds as the only one is there, and so is what
@@ -362,7 +371,9 @@ std::vector<Scenario> Scenarios() {
       {"records/goes_past_a_record_that_is_used_again",
        GoesPastARecordThatIsUsedAgain},
       {"records/a_record_is_added_while_one_ends", ARecordIsAddedWhileOneEnds},
-      {"without_gil/finds_by_the_address", FindsByTheAddress},
+      {"without_gil/finds_a_new_record", FindsANewRecord},
+      {"without_gil/finds_a_record_that_is_used_again",
+       FindsARecordThatIsUsedAgain},
       {"without_gil/finds_the_only_one", FindsTheOnlyOne},
       {"only/a_second_one_is_made", ASecondOneWithoutHooks},
       {"only/a_second_one_is_made_with_a_hook_in_python", ASecondOneWithAHook},
