@@ -14,6 +14,7 @@ The last line counts. Status 1 if a mutant survives that tools/mutants.py does n
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -36,14 +37,33 @@ ORDERED = [
     mutants.SEVERAL,
 ]
 WEAKER = {"acquire": ["relaxed"], "release": ["relaxed"], "acq_rel": ["acquire", "release"]}
-STAGES = [
-    ["//tests/checker/..."],
-    ["//tests/multislot/...", "//tests/conformance:all", "//tests/c10/...", "//tests/hit_path/..."],
-]
+
+
+def stages(file):
+    """What is tried on a mutant of the file, first to last."""
+    if not file.startswith("multislot/cpython/"):
+        yield ["//tests/checker:all"]
+        yield [f"//tests/{folder}/..." for folder in ("multislot", "conformance", "c10", "hit_path", "fuzz")]
+        return
+    yield ["//tests/checker:adapter_test"]
+    pythons = subprocess.run(
+        ["sh", "third_party/python/find_pythons.sh"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.split("\n")
+    for python in (min, max):  # the oldest and the newest
+        name = python((line.split("\t")[0] for line in pythons if line), key=lambda name: int(re.sub(r"\D", "", name)))
+        tests = subprocess.run(
+            ["./bazelw", "query", "--noshow_progress", f"filter('_{name}$', tests(//tests/cpython/...))"],
+            cwd=ROOT,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout.split()
+        yield tests
 
 
 def weakened():
     """Name, file, offset, old text, new text of each order, weakened."""
+    seen = set()
     for file in ORDERED:
         text = open(os.path.join(ROOT, file), encoding="utf-8").read()
         for match in re.finditer(r"memory_order_(acquire|release|acq_rel)\b", text):
@@ -52,6 +72,9 @@ def weakened():
             for weaker in WEAKER[match[1]]:
                 label = f"({number[1]})" if number else f"line {line}"
                 name = f"{match[1]} -> {weaker}: {os.path.basename(file)} {label}"
+                if name in seen:
+                    name += ", again"
+                seen.add(name)
                 yield name, file, match.start(), match[0], "memory_order_" + weaker
 
 
@@ -108,6 +131,8 @@ def main():
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     subprocess.run(["git", "fetch", "--quiet", ROOT, head.stdout.strip()], cwd=folder, check=True)
     subprocess.run(["git", "reset", "--quiet", "--hard", head.stdout.strip()], cwd=folder, check=True)
+    if os.path.exists(os.path.join(ROOT, ".bazelrc.user")):
+        shutil.copy(os.path.join(ROOT, ".bazelrc.user"), folder)
     counts = {"checker": 0, "tests": 0, "compiler": 0, "explained": 0, "survived": 0}
     for name, file, text in chosen:
         started = time.monotonic()
@@ -117,7 +142,7 @@ def main():
             with open(path, "w", encoding="utf-8") as out:
                 out.write(text)
             caught = None
-            for number, targets in enumerate(STAGES):
+            for number, targets in enumerate(stages(file)):
                 caught = run(folder, targets)
                 if caught is not None:
                     break

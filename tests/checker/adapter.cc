@@ -286,14 +286,20 @@ Run FindsARecordThatIsUsedAgain() {
 }
 
 // Without a GIL: what a thread finds as the only one is there, and so is what
-// an audit hook finds.
+// the audit hook finds, which an earlier interpreter has added.
 Run FindsTheOnlyOne() {
   auto* python = NewWorld<Python<AskIfSeveral>>();
   python->New(python->first);
+  Attach(python->first);
+  AskIfSeveral::Register();
+  EndInterpreter();
+  // Somewhere else in the table, so that its record is a new one.
+  PyInterpreterState* next = Address(1);
+  python->New(next);
   DropTheGil();
   return {{
               [=] {
-                Attach(python->first);
+                Attach(next);
                 AskIfSeveral::Register();
               },
               [=] {
