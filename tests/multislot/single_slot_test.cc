@@ -25,6 +25,7 @@ static_assert(
         std::declval<const Cache&>()
             .occupancy()) && noexcept(Cache::capacity()),
     "");
+static_assert(Cache::capacity() == 1, "");
 static_assert(sizeof(Cache) == 2 * sizeof(void*), "");
 static_assert(std::is_trivially_destructible<Cache>::value, "");
 static_assert(!std::is_copy_constructible<Cache>::value, "");
@@ -72,6 +73,21 @@ TEST(SingleSlotTest, RetiredInterpretersShareNothing) {
   EXPECT_EQ(cache.ptr_or(&second, [] { return Handle(1); }), Handle(1));
   EXPECT_EQ(cache.peek(&second), nullptr);
   EXPECT_EQ(cache.occupancy(), 0u);
+}
+
+// The slot is not lost to who retired while its accessor ran.
+TEST(SingleSlotTest, AnInterpreterRetiresInItsAccessor) {
+  const Cache cache;
+  Interpreter first;
+  const Interpreter second;
+  EXPECT_EQ(cache.ptr_or(&first,
+                         [&first] {
+                           first.retire();
+                           return Handle(0);
+                         }),
+            Handle(0));
+  EXPECT_EQ(cache.ptr_or(&second, [] { return Handle(1); }), Handle(1));
+  EXPECT_EQ(cache.peek(&second), Handle(1));
 }
 
 // Who asks how full it is need not hold the GIL of the one that fills it. (For
