@@ -14,8 +14,8 @@
 // What it does not know: fences, sequentially consistent operations, loads that
 // see stores which come later in the order of execution (load buffering), and
 // stores that other threads see in another order than that of execution where
-// only relaxed stores would allow it. tests/litmus has the last two; of the first
-// two the code has none.
+// only relaxed stores would allow it. tests/litmus has the last two; of the
+// first two the code has none.
 //
 // How: stateless search with dynamic partial-order reduction (Flanagan and
 // Godefroid, POPL 2005) and sleep sets (Godefroid, 1996). The order of all

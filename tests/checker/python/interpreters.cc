@@ -291,6 +291,7 @@ PyObject* PyObject_CallMethod(PyObject* object, const char* name,
     if (Current()->record == nullptr) Current()->record = Py_NewRef(value);
     result = Py_NewRef(Current()->record);
   } else if (object == &g_atexit_module) {
+    Expect(Current()->in_atexit == nullptr, "registered with atexit twice");
     Drop(Current()->in_atexit);
     Current()->in_atexit = Py_NewRef(va_arg(arguments, PyObject*));
     result = Py_NewRef(Py_None);
