@@ -167,9 +167,10 @@ BUGS = [
      "reinterpret_cast<Key>(interpreter)"),
     ("fills for one that retired meanwhile", SINGLE, "        KeyOf(interpreter) != own) {", "        false) {"),
     # The adapter's records.
-    ("an unused record is taken twice", LIFE, "if (record != nullptr) record->stage = Record::kNew;", ""),
+    ("an unused record is taken twice", LIFE, "    record->stage = Record::kNew;\n    ++record->life;", "    ++record->life;"),
     ("a record is added at a wrong end", LIFE, "    end = &next->next;\n", "    break;\n"),
-    ("a new life is not counted", LIFE, "  ++record->life;\n", ""),
+    ("a new life is not counted", LIFE,
+     "    ++record->life;  // witnesses of the one before count no more\n", ""),
     ("another record leaves the only one", LIFE,
      "  // Where there is a record of another interpreter, none is the only one.\n"
      "  g_records.only.store(nullptr, std::memory_order_relaxed);\n", ""),

@@ -204,6 +204,8 @@ Run SomethingIsKept(Keeps keeps) {
               },
           },
           [=] {
+            Expect(FindInPlace(python->first, 0) != nullptr,
+                   "what belongs to the first one made the second one slow");
             python->LookUpAt(python->first);
             Expect(LiveObjects() == 1, "not one object for the one that lives");
             python->EndAt(python->first);

@@ -13,6 +13,7 @@
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/fixed_slots.h"
+#include "multislot/interpreter.h"
 #include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
 #include "tests/cpython/subject.h"
@@ -103,6 +104,7 @@ TEST_F(OwnedTest, WhatIsReleasedFindsTheInterpreterEnded) {
   static const Subject<FixedSlots<1>> fixed;
   static int made_late;
   made_late = 0;
+  static Interpreter* interpreter;  // whoever kept it finds it ended too
   for (int life = 0; life < 3; ++life) {
     g_died.clear();
     g_as_it_dies = nullptr;
@@ -114,8 +116,10 @@ TEST_F(OwnedTest, WhatIsReleasedFindsTheInterpreterEnded) {
             caches[i].get_or_create([i] { return NewObject(i + 1); }));
       }
       static_cast<void>(fixed.get_or_create([] { return NewObject(3); }));
+      interpreter = CurrentInterpreter();
       g_as_it_dies = [] {
         EXPECT_EQ(CurrentInterpreter(), nullptr);
+        EXPECT_TRUE(interpreter->retired());
         for (const auto& cache : caches) {
           PyObject* object = cache.get_or_create([] {
             ++made_late;

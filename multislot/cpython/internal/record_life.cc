@@ -59,7 +59,10 @@ Record* TakeUnused(const std::atomic<Record*>& place) noexcept {
   while (record != nullptr && record->stage != Record::kUnused) {
     record = record->next.load(std::memory_order_relaxed);
   }
-  if (record != nullptr) record->stage = Record::kNew;
+  if (record != nullptr) {
+    record->stage = Record::kNew;
+    ++record->life;  // witnesses of the one before count no more
+  }
   return record;
 }
 
@@ -93,7 +96,6 @@ Record* TakeRecord(PyInterpreterState* state) noexcept {
   }
   record->id = PyInterpreterState_GetID(state);
   RegistryLock lock;
-  ++record->life;
   record->hook_tried = false;
   record->lookups_by_dict.store(0, std::memory_order_relaxed);
   record->address.store(AddressOf(state) + kUnproven,
