@@ -43,8 +43,6 @@ using cpython::HandleCache;
 using cpython::PerInterpreter;
 using cpython::SubInterpreter;
 
-long long g_operations = 0;
-
 constexpr std::size_t kInterpreters = 6;  // at most, at one time
 constexpr int kDepth = 2;                 // of lookups in makes of lookups
 constexpr int kChecksOfAll = 4;           // after so many operations
@@ -633,21 +631,9 @@ void Die(Object* object) { g_sequence->OnDeath(object); }
 
 }  // namespace
 
-long long Operations() { return g_operations; }
+void RunSequence(const std::uint8_t* data, std::size_t size) {
+  Sequence(data, size).Run();
+}
 
 }  // namespace fuzz
 }  // namespace multislot
-
-extern "C" int LLVMFuzzerInitialize(int*, char***) {
-  std::atexit([] {
-    std::fprintf(stderr, "%lld operations, no difference to the model\n",
-                 multislot::fuzz::g_operations);
-  });
-  return 0;
-}
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
-                                      std::size_t size) {
-  multislot::fuzz::Sequence(data, size).Run();
-  return 0;
-}

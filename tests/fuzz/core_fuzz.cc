@@ -36,8 +36,6 @@ namespace multislot {
 namespace fuzz {
 namespace {
 
-long long g_operations = 0;
-
 constexpr std::size_t kRegisteredPlaces = 24;
 constexpr std::size_t kBarePlaces = 8;
 constexpr std::size_t kPlaces = kRegisteredPlaces + kBarePlaces;
@@ -613,21 +611,9 @@ class Sequence {
 
 }  // namespace
 
-long long Operations() { return g_operations; }
+void RunSequence(const std::uint8_t* data, std::size_t size) {
+  Sequence(data, size).Run();
+}
 
 }  // namespace fuzz
 }  // namespace multislot
-
-extern "C" int LLVMFuzzerInitialize(int*, char***) {
-  std::atexit([] {
-    std::fprintf(stderr, "%lld operations, no difference to the model\n",
-                 multislot::fuzz::g_operations);
-  });
-  return 0;
-}
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
-                                      std::size_t size) {
-  multislot::fuzz::Sequence(data, size).Run();
-  return 0;
-}

@@ -4,7 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
-// What libFuzzer, or main.cc, calls first, and then with each input.
+// What libFuzzer, or main.cc, calls first, and then with each input. In
+// entry.cc.
 extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv);
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size);
@@ -12,9 +13,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
 namespace multislot {
 namespace fuzz {
 
+// Runs the sequence of operations that the bytes stand for; aborts at the first
+// difference to the model. Each fuzzer has its own.
+void RunSequence(const std::uint8_t* data, std::size_t size);
+
 // How many operations all inputs so far came to. The last line that the process
 // prints says it too.
-long long Operations();
+inline long long g_operations = 0;
 
 }  // namespace fuzz
 }  // namespace multislot

@@ -46,9 +46,9 @@ void RunRandom(unsigned seed, long long operations, int seconds) {
   const Clock::time_point end = Clock::now() + std::chrono::seconds(seconds);
   std::fprintf(stderr, "--seed=%u\n", seed);
   std::mt19937 random(seed);
-  const long long before = Operations();
+  const long long before = g_operations;
   int inputs = 0;
-  while (Operations() - before < operations && Clock::now() < end) {
+  while (g_operations - before < operations && Clock::now() < end) {
     std::vector<std::uint8_t> input(1 + random() % kLongestInput);
     // In some inputs few interpreters meet often, in others many do once.
     const unsigned mask = random() | 0x0F;
@@ -59,7 +59,7 @@ void RunRandom(unsigned seed, long long operations, int seconds) {
     ++inputs;
   }
   std::fprintf(stderr, "  %d inputs, %lld operations\n", inputs,
-               Operations() - before);
+               g_operations - before);
 }
 
 int Main(int argc, char** argv) {
@@ -82,7 +82,7 @@ int Main(int argc, char** argv) {
       ++files;
     }
   }
-  std::fprintf(stderr, "%d files, %lld operations\n", files, Operations());
+  std::fprintf(stderr, "%d files, %lld operations\n", files, g_operations);
   if (has_seed) {
     RunRandom(seed, operations, seconds);
   } else {
