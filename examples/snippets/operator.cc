@@ -7,13 +7,16 @@
 #include <string>
 #include <utility>
 
-#include "multislot/py_handle_cache.h"
+struct _object;  // as Python.h has it
+typedef struct _object PyObject;
 
 // Slow. Returns a borrowed reference to an object that lives until its
 // interpreter ends.
 PyObject* FindInPython(const std::string& name);
 
 // [operator]
+#include "multislot/py_handle_cache.h"
+
 class Operator {
  public:
   explicit Operator(std::string name) : name_(std::move(name)) {}
