@@ -30,8 +30,8 @@ using cpython::internal::g_records;
 using cpython::internal::PlaceOf;
 using cpython::internal::Record;
 
-// What make() does here is done in the cache's stead by HandleCache, which also
-// keeps errors aside.
+// As HandleCache's, which also keeps a pending error aside; here there are
+// none.
 struct Kind {
   template <typename Make>
   static PyObject* Create(Make&& make) {

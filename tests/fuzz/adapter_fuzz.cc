@@ -212,17 +212,6 @@ struct Python {
   int in_use = 0;  // how many lookups in it have not returned
 };
 
-class InUse {
- public:
-  explicit InUse(int* count) : count_(count) { ++*count_; }
-  ~InUse() { --*count_; }
-  InUse(const InUse&) = delete;
-  InUse& operator=(const InUse&) = delete;
-
- private:
-  int* const count_;
-};
-
 class Sequence {
  public:
   Sequence(const std::uint8_t* data, std::size_t size)

@@ -65,18 +65,6 @@ struct Place {
   int in_use = 0;        // how many lookups for it have not returned
 };
 
-// Counts a lookup that has not returned yet.
-class InUse {
- public:
-  explicit InUse(int* count) : count_(count) { ++*count_; }
-  ~InUse() { --*count_; }
-  InUse(const InUse&) = delete;
-  InUse& operator=(const InUse&) = delete;
-
- private:
-  int* const count_;
-};
-
 // What was done, to be told if it went wrong.
 struct Event {
   enum What {

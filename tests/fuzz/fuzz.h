@@ -21,6 +21,18 @@ void RunSequence(const std::uint8_t* data, std::size_t size);
 // prints says it too.
 inline long long g_operations = 0;
 
+// Counts a lookup that has not returned yet.
+class InUse {
+ public:
+  explicit InUse(int* count) : count_(count) { ++*count_; }
+  ~InUse() { --*count_; }
+  InUse(const InUse&) = delete;
+  InUse& operator=(const InUse&) = delete;
+
+ private:
+  int* const count_;
+};
+
 }  // namespace fuzz
 }  // namespace multislot
 
