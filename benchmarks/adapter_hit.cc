@@ -25,9 +25,9 @@
 // first_lookup is what an interpreter's first lookup in a cache takes, in turn
 // in 10,000 caches, whose make() returns None; first_lookup/make is that make()
 // alone. `audit` is an event for CPython's audit hooks, with the one that
-// AskIfSeveral adds (main) and without (main_of_8, where it would be of no
-// use). Compare within one run only, and look at the fastest of the repetitions
-// first: what else the machine does can only add to it.
+// SingleInterpreterFastPath adds (main) and without (main_of_8, where it would
+// be of no use). Compare within one run only, and look at the fastest of the
+// repetitions first: what else the machine does can only add to it.
 
 #include <Python.h>
 
@@ -43,10 +43,10 @@
 #include "benchmark/benchmark.h"
 #include "benchmarks/adapter_peers.h"
 #include "benchmarks/measure.h"
-#include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/internal/records.h"
+#include "multislot/cpython/single_interpreter_fast_path.h"
 #include "multislot/fixed_slots.h"
 #include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
@@ -231,7 +231,7 @@ int main(int argc, char** argv) {
   multislot::cpython::Runtime runtime;
   std::vector<std::unique_ptr<multislot::cpython::SubInterpreter>> others;
   if (interpreters == 1) {
-    multislot::cpython::AskIfSeveral::Register();
+    multislot::cpython::SingleInterpreterFastPath::Enable();
   } else {
     // In the few processes in which the last one collides, others.
     do {

@@ -6,12 +6,12 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/call_once_and_store.h"
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/import_attr.h"
 #include "multislot/cpython/per_interpreter.h"
+#include "multislot/cpython/single_interpreter_fast_path.h"
 #include "multislot/fixed_slots.h"
 #include "multislot/side_table.h"
 
@@ -25,12 +25,12 @@ namespace {
 
 using multislot::FixedSlots;
 using multislot::SideTable;
-using multislot::cpython::AskIfSeveral;
 using multislot::cpython::CallOnceAndStore;
 using multislot::cpython::CurrentInterpreter;
 using multislot::cpython::HandleCache;
 using multislot::cpython::ImportAttr;
 using multislot::cpython::PerInterpreter;
+using multislot::cpython::SingleInterpreterFastPath;
 
 template <typename T>
 T* OrDie(T* pointer) {
@@ -98,7 +98,7 @@ void* GetOrCreate(const Module&) {
 }
 
 void* GetOrCreateIfSeveral(const Module&) {
-  static const HandleCache<SideTable, AskIfSeveral> cache;
+  static const HandleCache<SideTable, SingleInterpreterFastPath> cache;
   return cache.get_or_create(Make);
 }
 

@@ -35,8 +35,8 @@ using Peer = void* (*)(const Module&);
 // Asks CPython for the current interpreter, and no more.
 void* Floor(const Module&);
 
-// HandleCache<SideTable>, the default: as it is used, with AskIfSeveral, and
-// for code that holds the interpreter already.
+// HandleCache<SideTable>, the default: as it is used, with
+// SingleInterpreterFastPath, and for code that holds the interpreter already.
 void* GetOrCreate(const Module&);
 void* GetOrCreateIfSeveral(const Module&);
 void* GetOrCreateGiven(const Module&);

@@ -1,9 +1,21 @@
 #ifndef MULTISLOT_BARE_INTERPRETER_H_
 #define MULTISLOT_BARE_INTERPRETER_H_
 
-// For hosts that have only c10::impl::PyInterpreter: with this header
-// FixedSlots<N, c10::impl::PyInterpreter> takes those, and BasicPyHandleCache
-// with it.
+// Lets FixedSlots, and BasicPyHandleCache with it, take a
+// c10::impl::PyInterpreter: for hosts that have only that.
+//
+// Example (examples/snippets/core_headers.cc [bare_interpreter]):
+//
+//   PyObject* OperatorOf(c10::impl::PyInterpreter* interpreter) {
+//     using Slots = FixedSlots<4, c10::impl::PyInterpreter>;
+//     static const BasicPyHandleCache<Slots> cache;
+//     return cache.ptr_or(interpreter, [] { return FindOperator(); });
+//   }
+//
+// Its address is all that such a cache knows of an interpreter. So the address
+// must never become another interpreter's (PyTorch never frees these objects),
+// and slots are never reclaimed. The home slot is a hash of the address, so
+// some hits take a few probes.
 
 #include <cstddef>
 #include <cstdint>

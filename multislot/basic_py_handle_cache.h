@@ -19,7 +19,7 @@ namespace internal {
 // small enough for two registers, a lambda mostly, goes there; in memory, every
 // hit would have to write it.
 template <typename SlowAccessor>
-using Passed =
+using AccessorParam =
     std::conditional_t<std::is_trivially_copyable<SlowAccessor>::value &&
                            sizeof(std::decay_t<SlowAccessor>) <=
                                2 * sizeof(void*),
@@ -28,29 +28,33 @@ using Passed =
 }  // namespace internal
 
 // Remembers, for each Python interpreter, the PyObject* that stands for one C++
-// object there. Policy is a slot policy (slot_policy.h): it says for how many
-// interpreters, and how their slots are found. The policy SingleSlot makes this
-// c10::PyHandleCache, which differs where single_slot.h says so.
+// object there. Policy is a slot policy (slot_policy.h): it says how many
+// interpreters have a slot, and how a slot is found. PyHandleCache is the one
+// with the default policy.
 //
-//   PyObject* python_object(multislot::Interpreter* interpreter) const {
-//     // FindInPython() returns a borrowed reference, and so does ptr_or().
-//     return cache_.ptr_or(interpreter, [this] { return FindInPython(name_);
-//     });
+// Example (examples/snippets/core_headers.cc [basic_py_handle_cache]):
+//
+//   PyObject* OperatorIn4(multislot::Interpreter* interpreter) {
+//     static const BasicPyHandleCache<FixedSlots<4>> cache;
+//     return cache.ptr_or(interpreter, [] { return FindOperator(); });
 //   }
 //
-// It is a cache: the caller can get the object another way, from its slow
-// accessor. And it keeps handles: it owns no reference. The accessor must
-// return a borrowed reference to an object that lives until its interpreter
-// ends; one that returns a new reference leaks it at each miss. For those there
-// is multislot::cpython::HandleCache::get_or_create().
-//
 // A namespace-scope static, a function-local static or a member of another
-// object: construction is constant initialisation, there is nothing to destroy,
-// and it stays where it is.
+// object: it is constant-initialised and trivially destructible. It can be
+// neither copied nor moved.
 //
-// Thread-safety: any member, from any thread, at any time, with or without a
-// GIL. No lock is held while the slow accessor runs, so it may do what it
-// likes: import, let go of the GIL, throw, use this or another cache.
+// Ownership: the cache owns no reference. The slow accessor must return a
+// borrowed reference to an object that lives until its interpreter ends. One
+// that returns a new reference leaks it at each miss; for those there is
+// multislot::cpython::HandleCache.
+// Errors: see ptr_or().
+// Threads: any member, from any thread, at any time, with or without a GIL. No
+// lock is held while the slow accessor runs. So it may do what it likes:
+// import, release the GIL, throw, use this or another cache.
+// Cost: of a hit, constant time; it is the policy's, as are fill and memory.
+//
+// The policy SingleSlot makes this c10::PyHandleCache, with its limits;
+// single_slot.h has them.
 template <typename Policy>
 class BasicPyHandleCache {
   static_assert(internal::CheckSlotPolicy<Policy>::value, "");
@@ -127,7 +131,7 @@ class BasicPyHandleCache {
   template <typename SlowAccessor>
   ABSL_ATTRIBUTE_NOINLINE PyObject* FindOrAccess(
       interpreter_type* interpreter,
-      internal::Passed<SlowAccessor> slow_accessor) const {
+      internal::AccessorParam<SlowAccessor> slow_accessor) const {
     if (PyObject* handle = peek(interpreter)) return handle;
     PyObject* handle = std::forward<SlowAccessor>(slow_accessor)();
     if (handle == nullptr || interpreter == nullptr) return handle;

@@ -2,8 +2,8 @@
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 
-# What --//multislot:slot_policy can be: the headers, the type for PyHandleCache,
-# where {slots} stands for --//multislot:slots, that for HandleCache if it is
+# What --@multislot//multislot:slot_policy can be: the headers, the type for PyHandleCache,
+# where {slots} stands for --@multislot//multislot:slots, that for HandleCache if it is
 # another one, and the name that stands for the choice in the inline namespace,
 # where {label} stands for the label of a custom one.
 SLOT_POLICIES = {
@@ -43,7 +43,7 @@ _MIN_SLOTS = 1
 _MAX_SLOTS = 1024
 
 _HEADER = """\
-// Generated from --//multislot:slot_policy and --//multislot:slots.
+// Generated from --@multislot//multislot:slot_policy and --@multislot//multislot:slots.
 
 #ifndef MULTISLOT_DEFAULT_SLOT_POLICY_H_
 #define MULTISLOT_DEFAULT_SLOT_POLICY_H_
@@ -80,7 +80,7 @@ MULTISLOT_KEPT_FUNCTION(needs_default_slot_policy,
 """
 
 _SOURCE = """\
-// Generated from --//multislot:slot_policy and --//multislot:slots.
+// Generated from --@multislot//multislot:slot_policy and --@multislot//multislot:slots.
 
 #include "multislot/default_slot_policy.h"
 
@@ -101,16 +101,16 @@ def _default_slot_policy_impl(ctx):
     policy = ctx.attr.slot_policy[BuildSettingInfo].value
     slots = ctx.attr.slots[BuildSettingInfo].value
     if policy not in SLOT_POLICIES:
-        fail("--//multislot:slot_policy is '{}'; it can be {}".format(
+        fail("--@multislot//multislot:slot_policy is '{}'; it can be {}".format(
             policy,
             ", ".join(sorted(SLOT_POLICIES)),
         ))
     custom = ctx.attr.custom_slot_policy.label
     if (policy == "custom") != (custom.name != "no_custom_slot_policy"):
-        fail("--//multislot:slot_policy=custom and --//multislot:custom_slot_policy=LABEL go together; " +
+        fail("--@multislot//multislot:slot_policy=custom and --@multislot//multislot:custom_slot_policy=LABEL go together; " +
              "they are {} and {}".format(policy, custom))
     if slots < _MIN_SLOTS or slots > _MAX_SLOTS:
-        fail("--//multislot:slots is {}; it can be {} to {}".format(slots, _MIN_SLOTS, _MAX_SLOTS))
+        fail("--@multislot//multislot:slots is {}; it can be {} to {}".format(slots, _MIN_SLOTS, _MAX_SLOTS))
     choice = SLOT_POLICIES[policy]
     name = choice.name.format(
         label = "".join([c if c.isalnum() else "_" for c in str(custom).elems()]),

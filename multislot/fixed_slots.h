@@ -33,20 +33,28 @@ struct CheckCapacity {
 
 }  // namespace internal
 
-// Slot policy: an array of Capacity slots. An interpreter has at most one of
-// them; which one is found by linear probing from its home slot. A retired
-// interpreter's slot is reclaimed by the next fill that needs it.
+// Slot policy: an array of Capacity slots, inside the cache. Each interpreter
+// has at most one of them. Once all are taken, further interpreters overflow:
+// the accessor is called each time.
 //
-// InterpreterType is multislot::Interpreter, whose hit takes the same time at
-// every position, or c10::impl::PyInterpreter, for hosts that have only that:
-// there the tag is the object's address, which must never be another
-// interpreter's, slots are never reclaimed, and the home is a hash of the
-// address, so that some hits take a few probes.
+// Example (examples/snippets/core_headers.cc [fixed_slots]):
 //
-// A hit is wait-free, constant time if the home slot has it, and writes
-// nothing. An overflow takes no lock; a fill takes the process-wide lock for a
-// time that grows with Capacity. 16 * Capacity bytes where pointers have 64
-// bits, and no memory besides.
+//   const BasicPyHandleCache<FixedSlots<16>> g_in_16;
+//
+// A retired interpreter's slot is reclaimed by the next fill that needs it.
+// Slots are found by linear probing from the interpreter's home slot.
+//
+// InterpreterType is one of
+//   - multislot::Interpreter, for which a hit takes the same time at every
+//     position;
+//   - c10::impl::PyInterpreter, for hosts that have only that
+//     (bare_interpreter.h).
+//
+// Threads: as slot_policy.h demands of every policy.
+// Cost: a hit is wait-free and writes nothing; it takes constant time if the
+// home slot has the handle. An overflow takes no lock. A fill takes the
+// process-wide lock, for a time that grows with Capacity. The cache has
+// 16 * Capacity bytes where pointers have 64 bits, and allocates nothing.
 template <std::size_t Capacity, typename InterpreterType = Interpreter>
 class FixedSlots {
  public:

@@ -14,25 +14,38 @@
 
 namespace multislot {
 
-// One Python interpreter with a life: construction registers it, retire() or
-// destruction ends it. It has
+// The registration of one Python interpreter: what caches know it by. It
+// starts no interpreter and ends none.
+//
+// Whoever starts a Python interpreter, the main one included, makes one of
+// these for it, and retires it before the Python interpreter ends. (With
+// multislot/cpython nobody has to: the adapter makes and retires its own.)
+//
+// Example (examples/snippets/core_headers.cc [interpreter] [retire]):
+//
+//   multislot::Interpreter interpreter;  // beside each Python interpreter
+//   PyObject* handle = cache.ptr_or(&interpreter, FindOperator);
+//
+//   interpreter.retire();  // before Py_EndInterpreter(), or Py_Finalize()
+//
+// It has
 //   - an id that no other interpreter of this process has, had or will have,
 //     even one at the same address;
 //   - a home index: the smallest number that no live interpreter had when it
-//     registered, and that no other has while it lives.
+//     registered. No other live one has it.
 //
-// Whoever starts a Python interpreter makes one of these for it, and retires it
-// before that interpreter's objects go. Once retired it takes up nothing but
-// itself, and until it is destroyed it may be passed to a cache: it has no hits
-// and fills no slots.
+// Ownership: it owns no Python object. Once it has retired its slots are free,
+// and it may still be passed to a cache until it is destroyed: it then has no
+// hits and fills no slots.
+// Errors: none. See the constructor for running out of numbers or memory.
+// Threads: any member but the destructor may be called from any thread at any
+// time. A lookup that overlaps retire() gets this interpreter's handle or takes
+// the slow path.
+// Cost: constant time, but for what retire() says.
 //
-// Thread-safety: everything but destruction may be called from any thread at
-// any time. A lookup that overlaps retire() gets this interpreter's handle or
-// takes the slow path.
-//
-// Shared objects that each embed this library may have a register in common, or
-// one each, as they have their caches: an Interpreter is for the caches of the
-// shared object that made it, and for those that it shares with others.
+// Use an Interpreter only with caches of the shared object that made it, and
+// with those that this shared object shares with others. Two shared objects
+// that embed this library may each have a registry of their own.
 class Interpreter {
  public:
   // Registers. With 1,048,576 alive (4,096 where pointers have 32 bits), or

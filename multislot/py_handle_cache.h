@@ -10,15 +10,23 @@
 
 namespace multislot {
 
-//   static const multislot::PyHandleCache cache;
-//   // The accessor returns a borrowed reference, and so does ptr_or().
-//   PyObject* handle = cache.ptr_or(interpreter, [] { return FindOperator();
-//   });
+// The cache with the default slot policy: eight slots, unless the build says
+// otherwise.
 //
-// The cache with the default slot policy, which the Bazel flags
-// --//multislot:slot_policy and --//multislot:slots choose for a build. Where
-// the policy should not depend on how one builds, name it:
-// BasicPyHandleCache<FixedSlots<4>>.
+// Example (examples/snippets/core_headers.cc [py_handle_cache]):
+//
+//   PyObject* Operator(multislot::Interpreter* interpreter) {
+//     static const multislot::PyHandleCache cache;
+//     return cache.ptr_or(interpreter, [] { return FindOperator(); });
+//   }
+//
+// Eight interpreters, the main one included, have a slot. For any others the
+// accessor is called each time. The Bazel flags
+// --@multislot//multislot:slot_policy and --@multislot//multislot:slots choose
+// another policy for the whole build. Name the policy where it should not
+// depend on flags: BasicPyHandleCache<FixedSlots<4>>.
+//
+// Ownership, errors, threads and cost: see BasicPyHandleCache.
 using PyHandleCache = BasicPyHandleCache<DefaultSlotPolicy>;
 
 }  // namespace multislot

@@ -21,32 +21,34 @@ namespace internal {
 struct SideTableAccess;
 }  // namespace internal
 
-// Slot policy: the slots of an interpreter lie beside the interpreter, in one
-// table, and a cache is the index of its slot in every such table. So any
-// number of interpreters have a slot in any number of caches.
+// Slot policy: each interpreter keeps its slots in a table of its own, and a
+// cache is the index of its slot in every such table. So any number of
+// interpreters have a slot in any number of caches.
 //
-//   const multislot::BasicPyHandleCache<multislot::SideTable> cache;
+// Example (examples/snippets/core_headers.cc [side_table]):
 //
-// A cache gets its index on its first fill, and no other cache ever gets it. So
-// this is for caches that live long: statics, and members of objects that do.
-// Each cache that is filled and then destroyed leaves 12 bytes in the table of
-// each interpreter that filled it, until that interpreter retires; and there
+//   const BasicPyHandleCache<SideTable> g_in_all;
+//
+// It is for caches that live long: statics, and members of objects that do. A
+// cache gets its index on its first fill, and no other cache ever gets it. A
+// cache that was filled and then destroyed leaves 12 bytes behind in the table
+// of each interpreter that filled it, until that interpreter retires. And there
 // are 2^28 indices (2^24 where pointers have 32 bits) for the life of the
-// process. Caches in short-lived objects had better use FixedSlots, which takes
-// its memory along.
+// process. For caches in short-lived objects use FixedSlots.
 //
-// Memory: a cache is one word, and an interpreter takes 12 bytes for each cache
-// that it filled (8 where pointers have 32 bits), rounded up: its table has
-// room for 32 handles, then for 128, 512 and a million. Of the larger ones only
+// Errors: without memory, or without an index to give, the accessor is called
+// each time.
+// Threads: as slot_policy.h demands of every policy.
+// Cost: a hit is wait-free and writes nothing. A fill takes the process-wide
+// lock: constant time, and for a table that has to grow, time for each handle
+// in it.
+// Memory: a cache is one word. An interpreter takes 12 bytes (8 where pointers
+// have 32 bits) for each cache that it filled, rounded up: its table has room
+// for 32 handles, then for 128, 512 and a million. Of the larger ones only
 // pages that hold a handle take memory; the rest is address space. (Where
 // pointers have 32 bits, and on Windows, each table is four times the one
 // before it.) An interpreter's smaller tables stay until it retires. Retired
 // interpreters' tables go to later ones.
-//
-// Threads: a hit is wait-free and writes nothing. A fill takes the process-wide
-// lock: constant time, and for a table that has to grow, time for each handle
-// in it. Without memory, or without an index to give, lookups are right and
-// slow: the accessor is called each time.
 class SideTable {
  public:
   using interpreter_type = Interpreter;

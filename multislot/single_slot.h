@@ -19,13 +19,23 @@
 
 namespace multislot {
 
-// Slot policy: one slot, for the first interpreter that asks, for ever, with
-// the behaviour of c10::PyHandleCache:
-//   - it needs the GIL, and is an error (c10::Error) where the slow accessor
-//     lets it go and another call fills the slot;
+// Slot policy: one slot, which the first interpreter that asks keeps for ever.
+// It behaves as c10::PyHandleCache does, and is here to compare with, and for
+// code that relies on that behaviour.
+//
+// Example (examples/snippets/core_headers.cc [single_slot]):
+//
+//   const BasicPyHandleCache<SingleSlot> g_in_one;
+//
+// Unlike the other policies:
+//   - it needs the GIL;
+//   - it is an error (c10::Error) if the slow accessor releases the GIL and
+//     another call fills the slot meanwhile;
 //   - a null that the slow accessor returns is remembered;
 //   - a null interpreter gets null from an empty slot;
-//   - no interpreter gets the slot of one that has retired.
+//   - no interpreter gets the slot of one that has retired;
+//   - it has none of the functions that slot_policy.h lists: it is only a name
+//     that BasicPyHandleCache knows. HandleCache does not take it.
 struct SingleSlot {};
 
 // c10::PyHandleCache, for two kinds of interpreters. A multislot::Interpreter
@@ -123,7 +133,7 @@ class BasicPyHandleCache<SingleSlot> {
   template <typename InterpreterType, typename SlowAccessor>
   ABSL_ATTRIBUTE_NOINLINE PyObject* Access(
       const InterpreterType* interpreter,
-      internal::Passed<SlowAccessor> slow_accessor) const {
+      internal::AccessorParam<SlowAccessor> slow_accessor) const {
     const Key own = KeyOf(interpreter);
     Key key = key_.load(std::memory_order_acquire);  // (14)
     PyObject* handle = std::forward<SlowAccessor>(slow_accessor)();

@@ -12,7 +12,10 @@ namespace multislot {
 // A capacity without limit.
 inline constexpr std::size_t kUnlimited = static_cast<std::size_t>(-1);
 
-// A slot policy says how a cache stores and finds slots. A model of one:
+// A slot policy says how a cache stores and finds its slots: FixedSlots<N>,
+// SideTable, or one of your own, which is a class like the model below.
+// docs/architecture.md adds one step by step; //examples/consumer/own_policy is
+// a Bazel workspace with one.
 //
 //   class Model {
 //    public:

@@ -14,6 +14,7 @@ LAYERS = [
     ["c10/macros/*"],
     ["c10/util/*"],
     ["c10/core/*"],
+    ["multislot/internal/cplusplus17"],
     [
         "multislot/internal/assume",
         "multislot/internal/bits",
@@ -33,14 +34,14 @@ LAYERS = [
     ["multislot/py_handle_cache"],
     # The adapter's rooms.
     ["multislot/cpython/internal/python_abi"],
-    ["multislot/cpython/internal/keep_error", "multislot/cpython/internal/once_gate"],
+    ["multislot/cpython/internal/saved_error", "multislot/cpython/internal/once_gate"],
     ["multislot/cpython/internal/records"],  # who is current
     ["multislot/cpython/internal/owned"],
     ["multislot/cpython/internal/record_life"],
     ["multislot/cpython/current_interpreter"],
     ["multislot/cpython/internal/owning_cache"],
     [
-        "multislot/cpython/ask_if_several",
+        "multislot/cpython/single_interpreter_fast_path",
         "multislot/cpython/handle_cache",
         "multislot/cpython/import_attr",
         "multislot/cpython/per_interpreter",

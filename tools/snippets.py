@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that the code in README.md and docs/ is that of files which tests compile and run.
+"""Checks that the code in README.md, docs/ and the public headers is from files that tests compile and run.
 
 A block of code in a page has a line before it that says which region of which file it is:
 
@@ -7,6 +7,12 @@ A block of code in a page has a line before it that says which region of which f
 
 In the file, the region lies between lines with the comments [cache] and [end cache]. With --fix the
 pages get the files' code. A block of C, C++ or Cython without such a line is an error.
+
+Each public header has an example, which is a part of one or two regions:
+
+    // Example (examples/snippets/core_headers.cc [interpreter] [retire]):
+    //
+    //   multislot::Interpreter interpreter;
 """
 
 import re
@@ -14,6 +20,10 @@ import subprocess
 import sys
 
 LANGUAGES = {"c": "c", "h": "cpp", "cc": "cpp", "pyx": "cython"}
+HEADERS = ["multislot/*.h", "multislot/cpython/*.h", "c10/core/*.h"]
+# The one is itself an example, a model; the other has the interface of PyTorch's.
+WITHOUT_EXAMPLE = ["multislot/slot_policy.h", "c10/core/impl/PyInterpreter.h"]
+EXAMPLE = re.compile(r"(?://| \*) Example \((\S+)((?: \[\w+\])+)\):\n((?:(?://| \*)(?:   .*)?\n)+)")
 BLOCK = re.compile(r"(?:<!-- (\S+): (\w+) -->\n)?```(\w+)\n(.*?)```\n", re.DOTALL)
 
 
@@ -37,13 +47,33 @@ def right(match, page, problems):
     return f"<!-- {path}: {name} -->\n```{LANGUAGES[path.rsplit('.')[-1]]}\n{expected}```\n"
 
 
+def check_header(header, problems):
+    """Returns how many examples it has."""
+    examples = EXAMPLE.findall(open(header, encoding="utf-8").read())
+    for path, names, comment in examples:
+        code = "\n".join(region(path, name) for name in re.findall(r"\w+", names))
+        # In a comment of C's there is no other such.
+        code = re.sub(r"/\* (.*?) \*/", r" // \1", code) if path.endswith(".c") else code
+        example = re.sub(r"(?m)^(?://| \*)(?:   )?", "", comment).strip("\n")
+        if dedent(example) not in dedent(code):
+            problems.append(f"{header}: not as in {path}: {names.strip()}")
+    if not examples and header not in WITHOUT_EXAMPLE:
+        problems.append(f"{header}: no example")
+    return len(examples)
+
+
+def dedent(code):
+    return re.sub(r"(?m)^ +", "", code)
+
+
+def files(*patterns):
+    command = ["git", "ls-files", "-co", "--exclude-standard", *patterns]
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout.split()
+
+
 def main():
-    pages = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "README.md", "docs/*.md"],
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    ).stdout.split()
+    pages = files("README.md", "docs/*.md")
+    headers = [header for header in files(*HEADERS) if "/internal/" not in header]
     problems, blocks = [], 0
     for page in pages:
         text = open(page, encoding="utf-8").read()
@@ -51,8 +81,12 @@ def main():
         fixed = BLOCK.sub(lambda match: right(match, page, problems), text)
         if "--fix" in sys.argv and fixed != text:
             open(page, "w", encoding="utf-8").write(fixed)
-    print("\n".join(problems) or f"snippets: {blocks} blocks in {len(pages)} pages")
-    return bool(problems) or not blocks
+    examples = sum(check_header(header, problems) for header in headers)
+    print(
+        "\n".join(problems)
+        or f"snippets: {blocks} blocks in {len(pages)} pages, {examples} examples in {len(headers)} headers"
+    )
+    return bool(problems) or not blocks or not examples
 
 
 if __name__ == "__main__":

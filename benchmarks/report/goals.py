@@ -121,7 +121,7 @@ def goals(results, newest):
             newest.series(program, "get_or_create_if_several/main").fastest
             / newest.series(program, "pybind11_call_once/main").fastest
         )
-        add(f"adapter hit, alone, AskIfSeveral ≤ pybind11's ({version})", f"{alone:.2f} ×", alone <= 1)
+        add(f"adapter hit, alone, SingleInterpreterFastPath ≤ pybind11's ({version})", f"{alone:.2f} ×", alone <= 1)
     if pybind is None:
         add("adapter hit against pybind11 3", "", None)
     # The control shares nothing among threads: what slows it down is the machine.

@@ -59,8 +59,8 @@ The best rival is the fastest of those that know more than one interpreter.
 
 ## Adapter hit, in a real CPython
 
-`adapter_hit_pyNN`: a function that returns the current interpreter's object. `AskIfSeveral` is what a
-module can opt into ([ask_if_several.h](../multislot/cpython/ask_if_several.h)); its price is an audit
+`adapter_hit_pyNN`: a function that returns the current interpreter's object. `SingleInterpreterFastPath` is what a
+module can opt into ([single_interpreter_fast_path.h](../multislot/cpython/single_interpreter_fast_path.h)); its price is an audit
 hook: {audit}.
 
 ![Adapter hit](benchmarks/adapter_hit.svg)

@@ -96,7 +96,7 @@ NAMES = {
 ADAPTER_NAMES = {
     "floor": "floor: who is current",
     "get_or_create": "get_or_create",
-    "get_or_create_if_several": "get_or_create, AskIfSeveral",
+    "get_or_create_if_several": "get_or_create, SingleInterpreterFastPath",
     "get_or_create_given": "get_or_create, interpreter given",
     "get_or_create_fixed": "get_or_create, FixedSlots<8>",
     "no_slot": "get_or_create, FixedSlots without a slot",

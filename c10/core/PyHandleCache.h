@@ -13,20 +13,25 @@ inline namespace C10_STAND_IN_ {
 
 // One slot that remembers, for the first interpreter that asks, the PyObject*
 // that stands for a C++ object. Interface and behaviour are those of PyTorch's
-// class of this name, its limits included.
+// class of this name, its limits included. Every interpreter after the first
+// takes the slow path for ever; multislot::PyHandleCache has a slot for each.
 //
-// It is a cache: the caller can get the object another way, from its slow
-// accessor. And it keeps a handle: no reference is owned, so the object must
-// live as long as its interpreter does.
+// Example (examples/snippets/core_headers.cc [c10]):
 //
-// Every interpreter after the first takes the slow path for ever.
-// multislot::PyHandleCache has a slot for each.
+//   PyObject* OperatorInC10(c10::impl::PyInterpreter* interpreter) {
+//     static const c10::PyHandleCache cache;
+//     return cache.ptr_or(interpreter, [] { return FindOperator(); });
+//   }
 //
-// Thread-safety: threads of different interpreters may call at the same time.
-// Threads of one interpreter must hold that interpreter's GIL: the tag is
-// published before the handle, so without a GIL a reader can find the one
-// without the other. A slow accessor that lets go of the GIL, or that asks this
-// same cache, can find the slot filled when it returns; that is a c10::Error.
+// Ownership: the cache owns no reference. The slow accessor must return a
+// borrowed reference to an object that lives as long as its interpreter.
+// Errors: it is a c10::Error if the slot is filled while the slow accessor
+// runs, because it released the GIL or used this same cache.
+// Threads: threads of different interpreters may call at the same time. Threads
+// of one interpreter must hold that interpreter's GIL: the tag is published
+// before the handle, so without a GIL a reader can find the one without the
+// other.
+// Cost: a hit takes constant time and writes nothing. Two words.
 class PyHandleCache {
  public:
   constexpr PyHandleCache() noexcept : tag_(nullptr), handle_(nullptr) {}

@@ -13,11 +13,11 @@
 #include "absl/base/config.h"
 #include "absl/base/optimization.h"
 #include "multislot/cpython/current_interpreter.h"
-#include "multislot/cpython/internal/keep_error.h"
 #include "multislot/cpython/internal/once_gate.h"
 #include "multislot/cpython/internal/owned.h"
 #include "multislot/cpython/internal/owning_cache.h"
 #include "multislot/cpython/internal/python_abi.h"
+#include "multislot/cpython/internal/saved_error.h"
 #include "multislot/cpython/per_interpreter.h"
 
 namespace multislot {
@@ -65,10 +65,10 @@ struct StoredValues {
   };
   template <typename Callable>
   static OwnedValue* Create(Call<Callable>&& call) {
-    KeepError keep_error;
+    SavedError saved_error;
     OwnedValue* stored =
         new Stored<T>(std::forward<Callable>(call.fn), call.finalize);
-    keep_error.PutBack();
+    saved_error.Restore();
     return stored;
   }
 };
@@ -87,40 +87,42 @@ struct StoredValues {
 // without pybind11: a T for each interpreter, which fn() makes on first use
 // there.
 //
-//   py::object& Decimal() {
-//     static multislot::cpython::CallOnceAndStore<py::object> storage;
+// Example (examples/migrating/pybind_after.cc [storage]):
+//
+//   const py::object& Fraction() {
+//     static CallOnceAndStore<py::object> storage;
 //     return storage
 //         .call_once_and_store_result(
-//             [] { return py::module_::import("decimal").attr("Decimal"); })
+//             [] { return py::module_::import("fractions").attr("Fraction"); })
 //         .get_stored();
 //   }
 //
-// It is a PerInterpreter (per_interpreter.h) that waits: while a thread is in
-// fn(), the interpreter's other threads that call it wait, detached, so that
-// fn() is called once. In code that can do with several calls, of which one
-// result is kept, PerInterpreter is smaller.
+// It is a PerInterpreter (per_interpreter.h) that waits: while one thread is in
+// fn(), other threads of the same interpreter that call it wait, detached. So
+// fn() is called once. Where it may be called several times and all results but
+// one be dropped, use PerInterpreter: it is smaller.
 //
-// What is different from pybind11's: how long get_stored() takes once there was
-// a sub-interpreter (as long as before). That T is destroyed, or finalized, at
-// its interpreter's end on every Python, in the reverse order of making; with
-// pybind11 before 3.1, and where that has no support for sub-interpreters, T
-// lives for ever. That fn() may recur: the inner call's result is stored. That
-// nobody waits for ever. What happens where nothing was stored. And what
-// call_once_and_store_result() returns.
+// Unlike pybind11's:
+//   - get_stored() takes as long with sub-interpreters as without.
+//   - T is destroyed, or finalized, at its interpreter's end on every Python,
+//     in the reverse order of making. (With pybind11 before 3.1, and where it
+//     has no support for sub-interpreters, T lives for ever.)
+//   - fn() may recur: the inner call's result is stored.
+//   - No thread waits for ever.
+//   - get_stored() where nothing was stored is an error that is reported.
+//   - call_once_and_store_result() returns the T that it found.
 //
-// A namespace-scope static, a function-local static or a member: it is
-// constant-initialised, and trivially destructible.
-//
-// Ownership: as PerInterpreter. Errors: what fn() throws is passed on, nothing
-// is stored, and the next call tries again. Without memory std::bad_alloc is
-// thrown. Where a mistake or want of memory would have to be thrown and code is
-// compiled without exceptions, the process ends with Py_FatalError().
-// Threads: any thread that is attached to an interpreter, at any time.
+// Ownership: as PerInterpreter. A namespace-scope static, a function-local
+// static or a member: it is constant-initialised and trivially destructible.
+// Errors: what fn() throws is passed on, nothing is stored, and the next call
+// tries again. Without memory std::bad_alloc is thrown. Code that is compiled
+// without exceptions ends the process with Py_FatalError() instead of throwing.
+// Threads: as HandleCache.
 // Cost: either call costs a PerInterpreter's hit, and both in one expression,
 // as above, cost one. Two words, and a second entry in each interpreter's
 // table.
-template <typename T, typename Policy = DefaultHandleCachePolicy,
-          typename Current = AskAlways>
+template <typename T, typename SlotPolicy = DefaultHandleCachePolicy,
+          typename Current = AskCPython>
 class CallOnceAndStore {
  public:
   constexpr CallOnceAndStore() noexcept = default;
@@ -193,18 +195,18 @@ class CallOnceAndStore {
 
   // Null if nothing can own one: then nobody waits.
   internal::OnceGate* Gate() const {
-    internal::KeepError keep_error;
+    internal::SavedError saved_error;
     internal::OnceGate* gate =
         CurrentInterpreter() == nullptr
             ? nullptr
             : gates_.get_or_create([] { return internal::OnceGate(); });
     PyErr_Clear();
-    keep_error.PutBack();
+    saved_error.Restore();
     return gate;
   }
 
-  internal::OwningCache<internal::StoredValues<T>, Policy, Current> values_;
-  PerInterpreter<internal::OnceGate, Policy, Current> gates_;
+  internal::OwningCache<internal::StoredValues<T>, SlotPolicy, Current> values_;
+  PerInterpreter<internal::OnceGate, SlotPolicy, Current> gates_;
 };
 
 }  // namespace MULTISLOT_PYTHON_ABI

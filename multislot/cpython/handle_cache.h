@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "multislot/cpython/current_interpreter.h"
-#include "multislot/cpython/internal/keep_error.h"
 #include "multislot/cpython/internal/owning_cache.h"
 #include "multislot/cpython/internal/python_abi.h"
+#include "multislot/cpython/internal/saved_error.h"
 #include "multislot/default_slot_policy.h"  // IWYU pragma: export
 #include "multislot/fixed_slots.h"          // IWYU pragma: export
 #include "multislot/interpreter.h"
@@ -36,50 +36,57 @@ struct Objects {
   // A Python error that is pending is kept aside while make() runs.
   template <typename Make>
   static PyObject* Create(Make&& make) {
-    KeepError keep_error;
+    SavedError saved_error;
     PyObject* made = std::forward<Make>(make)();
-    keep_error.PutBack();
+    saved_error.Restore();
     return made;
   }
 };
 
 }  // namespace internal
 
-// What `static PyObject* cached` is meant to be: one object for each
+// What `static PyObject* cached` is meant to be: one Python object for each
 // interpreter, made on first use there and released at that interpreter's end.
 //
-//   PyObject* Decimal() {  // a borrowed reference
-//     static const multislot::cpython::HandleCache<> cache;
-//     // ImportAttr gives a new reference, which the interpreter then owns.
+// Example (examples/snippets/adapter_headers.cc [handle_cache]):
+//
+//   PyObject* Decimal() {  // borrowed; null with a Python error set
+//     static const HandleCache<> cache;
 //     return cache.get_or_create(ImportAttr("decimal", "Decimal"));
 //   }
 //
-// Right with sub-interpreters, with a GIL for each, without any, and over
-// Py_Finalize and Py_Initialize. A namespace-scope static, a function-local
-// static or a member: it is constant-initialised. Destroying a cache does not
-// release its objects: each stays alive until its interpreter ends, and 12
-// bytes with it. So a million short-lived C++ objects with a cache each leave a
-// million Python objects behind until then.
+// It works with sub-interpreters, with a GIL for each, without any GIL, and
+// across Py_Finalize() and Py_Initialize(). If your code has its module at
+// hand, module state does the same without this library.
 //
-// Policy is the slot policy: SideTable unless the build's flag names another
-// one. Current says how the current interpreter is found: AskAlways, or
-// AskIfSeveral (ask_if_several.h), which modules opt into.
+// A namespace-scope static, a function-local static or a member: it is
+// constant-initialised and trivially destructible.
+//
+// SlotPolicy is SideTable, unless a build flag names another one. Current says
+// how the current interpreter is found: AskCPython, or
+// SingleInterpreterFastPath, which modules opt into.
 //
 // Ownership: make() returns a new reference, and the interpreter owns it.
 // Lookups return a borrowed reference that is good until the interpreter ends.
+// Destroying a cache does not release its objects. So a million short-lived C++
+// objects with a cache each leave a million Python objects, and 12 bytes for
+// each, behind until the interpreter ends.
 // Errors: see get_or_create().
 // Threads: any thread that is attached to an interpreter, at any time. No lock
-// is held while make() runs, and nobody waits for it.
-// Cost: a hit takes constant time: CPython is asked who is current, and nothing
-// is locked or written. A cache with SideTable is one word, and takes 12 bytes
-// more in each interpreter (side_table.h says when it is more). Other policies
-// come on top of that: FixedSlots<N> with 16 bytes a slot, where pointers have
-// 64 bits. What overflows them is found in the interpreter's table.
+// is held while make() runs, and nobody waits for it. (In a free-threaded
+// CPython call CurrentInterpreter() in the module's Py_mod_exec slot;
+// current_interpreter.h says why.)
+// Cost: a hit takes constant time: it asks CPython which interpreter is
+// current, and locks and writes nothing. With SideTable a cache is one word,
+// and takes 12 bytes more in each interpreter (side_table.h says when it is
+// more). Other policies take their slots in addition: FixedSlots<N> 16 bytes
+// each, where pointers have 64 bits. What overflows them is found in the
+// interpreter's table.
 //
 // The interpreter's end:
 //   - Its objects are released late, when its modules and even builtins are
-//     gone already. An object whose __del__ needs more than itself should be
-//     kept by its module too, or not at all.
+//     gone. An object whose __del__ needs more than itself should be kept by
+//     its module too, or not at all.
 //   - The object that was made last is released first.
 //   - From the interpreter's own atexit callbacks on, lookups cost a dict
 //     lookup more.
@@ -91,11 +98,11 @@ struct Objects {
 //
 // fork(): the child can look up and fill. CPython itself (3.9 to 3.13) may hang
 // or crash in a child of a process that has sub-interpreters.
-template <typename Policy = DefaultHandleCachePolicy,
-          typename Current = AskAlways>
+template <typename SlotPolicy = DefaultHandleCachePolicy,
+          typename Current = AskCPython>
 class HandleCache {
  public:
-  using policy_type = Policy;
+  using policy_type = SlotPolicy;
 
   constexpr HandleCache() noexcept = default;
   HandleCache(const HandleCache&) = delete;
@@ -159,7 +166,7 @@ class HandleCache {
   void clear_for_test() const noexcept { cache_.clear_for_test(); }
 
  private:
-  internal::OwningCache<internal::Objects, Policy, Current> cache_;
+  internal::OwningCache<internal::Objects, SlotPolicy, Current> cache_;
 };
 
 }  // namespace MULTISLOT_PYTHON_ABI

@@ -10,13 +10,20 @@ namespace multislot {
 namespace cpython {
 inline namespace MULTISLOT_PYTHON_ABI {
 
-//   // ImportAttr gives a new reference, get_or_create() a borrowed one.
-//   PyObject* decimal = cache.get_or_create(ImportAttr("decimal", "Decimal"));
-//   if (decimal == nullptr) return nullptr;  // the Python error is set
+// A make() for HandleCache::get_or_create() that imports a module and gets one
+// of its attributes.
 //
-// For HandleCache::get_or_create(): imports the module and gets its attribute,
-// a new reference. Both names are C strings that outlive the call. If either
-// cannot be had, the call returns null with the Python error set.
+// Example (examples/snippets/adapter_headers.cc [handle_cache]):
+//
+//   PyObject* Decimal() {  // borrowed; null with a Python error set
+//     static const HandleCache<> cache;
+//     return cache.get_or_create(ImportAttr("decimal", "Decimal"));
+//   }
+//
+// Ownership: it returns a new reference. Both names are C strings that must
+// outlive the call.
+// Errors: null, with the Python error set, if the module cannot be imported or
+// lacks the attribute.
 [[nodiscard]] inline auto ImportAttr(
     const char* module ABSL_ATTRIBUTE_LIFETIME_BOUND,
     const char* attribute ABSL_ATTRIBUTE_LIFETIME_BOUND) {

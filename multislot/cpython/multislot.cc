@@ -2,14 +2,18 @@
 
 #include <Python.h>
 
+#include <atomic>
 #include <type_traits>
 
+#include "absl/base/attributes.h"
+#include "absl/base/optimization.h"
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/import_attr.h"
 #include "multislot/cpython/internal/owned.h"
 #include "multislot/cpython/internal/owning_cache.h"
 #include "multislot/cpython/per_interpreter.h"
+#include "multislot/internal/registry.h"
 #include "multislot/side_table.h"
 
 namespace {
@@ -49,18 +53,39 @@ struct CValues {
 
 using Cache = cpython::HandleCache<multislot::SideTable>;
 using ValueCache = cpython::internal::OwningCache<CValues, multislot::SideTable,
-                                                  cpython::AskAlways>;
+                                                  cpython::AskCPython>;
 
-// A cache of C's is the memory of one of these. All zero is an empty one, and
-// there is nothing to destroy, so C can have it as plain words.
+// What a cache of C's is the memory of. All zero is an empty one, and there is
+// nothing to destroy, so C can have it as plain words.
+//
+// C can copy it, and the index in it would then find another cache's objects.
+// So it knows where it is, and elsewhere it starts afresh.
 template <typename OfC, typename Ours>
-constexpr bool HasItsLayout() {
-  return sizeof(OfC) == sizeof(Ours) && alignof(OfC) == alignof(Ours) &&
-         std::is_trivially_destructible<Ours>::value &&
-         std::is_standard_layout<Ours>::value;
-}
-static_assert(HasItsLayout<multislot_cache, Cache>(), "");
-static_assert(HasItsLayout<multislot_value_cache, ValueCache>(), "");
+struct InC {
+  static const Ours& In(OfC* memory) {
+    static_assert(sizeof(OfC) == sizeof(InC) && alignof(OfC) == alignof(InC) &&
+                      std::is_trivially_destructible<InC>::value &&
+                      std::is_standard_layout<InC>::value,
+                  "C's has its layout");
+    auto* in_c = reinterpret_cast<InC*>(memory);
+    if (ABSL_PREDICT_FALSE(in_c->self.load(std::memory_order_acquire) !=
+                           in_c)) {  // (35)
+      in_c->StartAfresh();
+    }
+    return in_c->cache;
+  }
+
+  ABSL_ATTRIBUTE_NOINLINE void StartAfresh() {
+    multislot::internal::RegistryLock lock;
+    // Relaxed: the lock orders it with another thread's that was here before.
+    if (self.load(std::memory_order_relaxed) == this) return;
+    cache.clear_for_test();
+    self.store(this, std::memory_order_release);  // (34)
+  }
+
+  Ours cache;
+  std::atomic<void*> self;
+};
 
 }  // namespace
 
@@ -68,14 +93,14 @@ extern "C" {
 
 PyObject* multislot_get(multislot_cache* cache, multislot_make make,
                         void* arg) {
-  return reinterpret_cast<const Cache*>(cache)->get_or_create(
+  return InC<multislot_cache, Cache>::In(cache).get_or_create(
       [make, arg] { return make(arg); });
 }
 
 void* multislot_get_value(multislot_value_cache* cache,
                           multislot_make_value make,
                           multislot_destroy_value destroy, void* arg) {
-  return reinterpret_cast<const ValueCache*>(cache)->GetOrCreate(
+  return InC<multislot_value_cache, ValueCache>::In(cache).GetOrCreate(
       CValues::Call{make, arg, destroy});
 }
 

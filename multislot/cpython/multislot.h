@@ -1,20 +1,23 @@
 #ifndef MULTISLOT_CPYTHON_MULTISLOT_H_
 #define MULTISLOT_CPYTHON_MULTISLOT_H_
 
-/* multislot::cpython::HandleCache and PerInterpreter for extensions written in
- * C:
+/* HandleCache and PerInterpreter for extensions written in C.
  *
- *   static multislot_cache decimal = MULTISLOT_CACHE_INIT;
+ * Example (examples/migrating/static_after.c [cache]):
  *
- *   static PyObject* make_decimal(void* arg) {  // a new reference
- *     return multislot_import_attr("decimal", "Decimal");
+ *   static multislot_cache fraction = MULTISLOT_CACHE_INIT;
+ *
+ *   static PyObject* make_fraction(void* unused) {  // a new reference
+ *     (void)unused;
+ *     return multislot_import_attr("fractions", "Fraction");
  *   }
  *
- *   // a borrowed reference, or NULL with an error set
- *   PyObject* type = multislot_get(&decimal, make_decimal, NULL);
+ *   static PyObject* get_fraction(void) {  // a borrowed reference
+ *     return multislot_get(&fraction, make_fraction, NULL);
+ *   }
  *
- * The contracts are those of multislot/cpython/handle_cache.h and
- * multislot/cpython/per_interpreter.h. */
+ * Ownership, errors, threads and cost are those of
+ * multislot/cpython/handle_cache.h and multislot/cpython/per_interpreter.h. */
 
 #include <Python.h>
 #include <stdint.h>
@@ -32,16 +35,18 @@
 extern "C" {
 #endif
 
-/* Static, or a member of an object that lives long; not to be copied or moved
- * once used. What is in it is not for users. */
+/* Static, or a member of an object that lives long. A copy, or one that was
+ * moved by memcpy or realloc, is an empty cache. What is in it is not for
+ * users. */
 typedef struct multislot_cache {
   uintptr_t word;
+  void* self;
 } multislot_cache;
 
 /* An empty cache. So is one that is all zero, and one that a test has set to
  * that, while nobody else uses it, to start afresh. */
 #define MULTISLOT_CACHE_INIT \
-  { 0 }
+  { 0, NULL }
 
 /* Returns a new reference, or NULL with a Python error set. */
 typedef PyObject* (*multislot_make)(void* arg);
@@ -66,6 +71,7 @@ PyObject* multislot_get(multislot_cache* cache, multislot_make make, void* arg);
  */
 typedef struct multislot_value_cache {
   uintptr_t word;
+  void* self;
 } multislot_value_cache;
 
 /* Returns a value of any kind, or NULL with a Python error set. */

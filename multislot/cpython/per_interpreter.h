@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "multislot/cpython/current_interpreter.h"
-#include "multislot/cpython/internal/keep_error.h"
 #include "multislot/cpython/internal/owned.h"
 #include "multislot/cpython/internal/owning_cache.h"
 #include "multislot/cpython/internal/python_abi.h"
+#include "multislot/cpython/internal/saved_error.h"
 #include "multislot/default_slot_policy.h"  // IWYU pragma: export
 #include "multislot/fixed_slots.h"          // IWYU pragma: export
 #include "multislot/interpreter.h"
@@ -58,7 +58,7 @@ struct Holder<T, std::unique_ptr<Made, Deleter>> : OwnedValue {
         pointer(std::forward<Make>(make)()) {
     if (pointer != nullptr) handle = HandleOf<T>(pointer.get());
   }
-  // Not by the pointer's destructor, which is noexcept: see KeepError.
+  // Not by the pointer's destructor, which is noexcept: see SavedError.
   static void Destroy(OwnedValue* self) {
     auto* holder = static_cast<Holder*>(self);
     auto* made = holder->pointer.release();
@@ -102,7 +102,7 @@ constexpr void CheckMakeOf() {
 // made is destroyed.
 template <typename Value, typename... Args>
 OwnedValue* CreateValue(Args&&... args) {
-  KeepError keep_error;
+  SavedError saved_error;
   OwnedValue* made = new (std::nothrow) Value(std::forward<Args>(args)...);
   if (made == nullptr) {
     PyErr_NoMemory();
@@ -110,7 +110,7 @@ OwnedValue* CreateValue(Args&&... args) {
     Destroy(made);
     made = nullptr;
   }
-  keep_error.PutBack();
+  saved_error.Restore();
   return made;
 }
 
@@ -128,7 +128,9 @@ struct Values {
 
 // A T for each interpreter, made on first use there and destroyed at that
 // interpreter's end: a struct of several Python objects, a table of function
-// pointers, whatever an extension would otherwise have in a static variable.
+// pointers, whatever an extension would otherwise keep in a static variable.
+//
+// Example (examples/snippets/adapter_headers.cc [per_interpreter]):
 //
 //   struct Types {
 //     PyObject* decimal = nullptr;
@@ -139,51 +141,51 @@ struct Values {
 //     }
 //   };
 //
-//   const Types* GetTypes() {  // null with a Python error set
-//     static const multislot::cpython::PerInterpreter<Types> types;
-//     return types.get_or_create([]() -> std::unique_ptr<Types> {
-//       auto made = std::make_unique<Types>();
-//       made->decimal = ImportAttr("decimal", "Decimal")();
-//       if (made->decimal == nullptr) return nullptr;
-//       made->fraction = ImportAttr("fractions", "Fraction")();
-//       if (made->fraction == nullptr) return nullptr;
-//       return made;
-//     });
+//   std::unique_ptr<Types> MakeTypes() {
+//     auto types = std::make_unique<Types>();
+//     types->decimal = ImportAttr("decimal", "Decimal")();
+//     if (types->decimal == nullptr) return nullptr;
+//     types->fraction = ImportAttr("fractions", "Fraction")();
+//     if (types->fraction == nullptr) return nullptr;
+//     return types;
 //   }
 //
-// It is a HandleCache (handle_cache.h) for what is no Python object, with the
-// same policies and the same cost: a hit finds the T itself. A namespace-scope
-// static, a function-local static or a member: it is constant-initialised, and
-// trivially destructible.
+//   const Types* GetTypes() {  // null with a Python error set
+//     static const PerInterpreter<Types> cache;
+//     return cache.get_or_create(MakeTypes);
+//   }
+//
+// It is a HandleCache (handle_cache.h) for values that are no Python object,
+// with the same template arguments and the same cost. It too is
+// constant-initialised and trivially destructible.
 //
 // Ownership: the interpreter owns the T. Pointers to it are good until the
-// interpreter ends. T is destroyed by a thread that is attached to that
-// interpreter, late in its end, when its modules and even builtins are gone:
-// what T's destructor does should need no more than T. What was made last goes
-// first, objects of HandleCaches included, so T goes before what it was made
-// from. A T that is not needed, since another thread's was first, is destroyed
-// at once, in its interpreter. Destroying the PerInterpreter destroys no T.
+// interpreter ends. A thread that is attached to that interpreter destroys it,
+// late in the interpreter's end, when its modules and even builtins are gone:
+// T's destructor should need no more than T. What was made last goes first,
+// objects of HandleCaches included, so T goes before what it was made from. If
+// two threads each made a T, the one that is not needed is destroyed at once,
+// in its interpreter. Destroying the PerInterpreter destroys no T.
 // Errors: see get_or_create().
-// Threads: any thread that is attached to an interpreter, at any time. No lock
-// is held while make() runs, and nobody waits for it. T itself is shared by all
-// threads of its interpreter.
+// Threads: as HandleCache. T itself is shared by all threads of its
+// interpreter.
 // Cost: a HandleCache's; T's own memory and three pointers more; one allocation
 // for each T.
 //
 // T: any type of object, over-aligned ones too. It need not be movable. Its
 // destructor must not throw; it may run Python code, and look things up. Before
 // CPython 3.14, a daemon thread that runs Python code while the process ends is
-// ended by pthread_exit(), which must not unwind through a noexcept function: a
-// destructor that may be called then is declared noexcept(false).
-template <typename T, typename Policy = DefaultHandleCachePolicy,
-          typename Current = AskAlways>
+// ended by pthread_exit(), which must not unwind through a noexcept function:
+// declare a destructor that may be called then noexcept(false).
+template <typename T, typename SlotPolicy = DefaultHandleCachePolicy,
+          typename Current = AskCPython>
 class PerInterpreter {
  public:
   static_assert(std::is_object<T>::value && !std::is_array<T>::value,
                 "T is a type of object: no reference, function, array or void");
 
   using value_type = T;
-  using policy_type = Policy;
+  using policy_type = SlotPolicy;
 
   constexpr PerInterpreter() noexcept = default;
   PerInterpreter(const PerInterpreter&) = delete;
@@ -238,7 +240,7 @@ class PerInterpreter {
   void clear_for_test() const noexcept { cache_.clear_for_test(); }
 
  private:
-  internal::OwningCache<internal::Values<T>, Policy, Current> cache_;
+  internal::OwningCache<internal::Values<T>, SlotPolicy, Current> cache_;
 };
 
 }  // namespace MULTISLOT_PYTHON_ABI

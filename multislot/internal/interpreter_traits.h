@@ -1,6 +1,8 @@
 #ifndef MULTISLOT_INTERNAL_INTERPRETER_TRAITS_H_
 #define MULTISLOT_INTERNAL_INTERPRETER_TRAITS_H_
 
+#include "multislot/internal/cplusplus17.h"
+
 namespace multislot {
 namespace internal {
 

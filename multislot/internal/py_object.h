@@ -1,6 +1,8 @@
 #ifndef MULTISLOT_INTERNAL_PY_OBJECT_H_
 #define MULTISLOT_INTERNAL_PY_OBJECT_H_
 
+#include "multislot/internal/cplusplus17.h"
+
 // PyObject as Python.h declares it, for code that does without Python.h.
 
 struct _object;

@@ -32,7 +32,7 @@ namespace internal {
 //
 // Everything here may be called from any thread, at any time: before main, from
 // static destructors, from handlers of pthread_atfork, in the child of a fork.
-inline namespace register_4 {
+inline namespace registry_layout_4 {
 
 inline constexpr std::size_t kBitsOfAWord = 64;
 
@@ -86,7 +86,7 @@ struct Register {
 
 MULTISLOT_SHARED inline Register g_register = {};
 
-}  // namespace register_4
+}  // namespace registry_layout_4
 
 // Held while a slot is filled and while a tag is registered or retired: one
 // lock for the process, never held while memory is allocated or code of others

@@ -1,6 +1,8 @@
 #ifndef MULTISLOT_INTERNAL_SHARED_H_
 #define MULTISLOT_INTERNAL_SHARED_H_
 
+#include "multislot/internal/cplusplus17.h"
+
 // MULTISLOT_SHARED: for an inline variable that has to be one wherever a cache
 // in somebody's inline function is one: with default visibility, whatever
 // -fvisibility says. Linker and loader then treat it as they treat the cache.

@@ -13,7 +13,7 @@ namespace multislot {
 namespace internal {
 
 // The layout of what shared objects share; see internal/registry.h.
-inline namespace table_1 {
+inline namespace table_layout_1 {
 
 // What an interpreter owns that is no Python object; the adapter derives from
 // it.
@@ -103,7 +103,7 @@ inline constexpr std::size_t IndexIn(std::uint32_t entry) noexcept {
 // Of an interpreter that has filled nothing, or has retired. Nobody writes it.
 inline Table g_empty_table = {};
 
-}  // namespace table_1
+}  // namespace table_layout_1
 
 // The handle at the index, or null: there is none, or the interpreter got
 // another table meanwhile. A part of every hit, so it is inlined.

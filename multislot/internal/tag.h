@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "multislot/internal/cplusplus17.h"
+
 namespace multislot {
 namespace internal {
 

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/internal/owning_cache.h"
 #include "multislot/cpython/internal/records.h"
+#include "multislot/cpython/single_interpreter_fast_path.h"
 #include "multislot/side_table.h"
 #include "tests/checker/model.h"
 #include "tests/checker/python/interpreters.h"
@@ -23,8 +23,8 @@ namespace multislot {
 namespace checker {
 namespace {
 
-using cpython::AskAlways;
-using cpython::AskIfSeveral;
+using cpython::AskCPython;
+using cpython::SingleInterpreterFastPath;
 using cpython::internal::FindInPlace;
 using cpython::internal::g_records;
 using cpython::internal::PlaceOf;
@@ -38,7 +38,7 @@ struct Kind {
     return make();
   }
 };
-template <typename Current = AskAlways>
+template <typename Current = AskCPython>
 using Cache = cpython::internal::OwningCache<Kind, SideTable, Current>;
 
 // The records of the run before: their interpreters have ended.
@@ -77,7 +77,7 @@ PyObject* Make() {
   return object;
 }
 
-template <typename Current = AskAlways>
+template <typename Current = AskCPython>
 struct Python {
   Python() {
     RestartPython();
@@ -290,10 +290,10 @@ Run FindsARecordThatIsUsedAgain() {
 // Without a GIL: what a thread finds as the only one is there, and so is what
 // the audit hook finds, which an earlier interpreter has added.
 Run FindsTheOnlyOne() {
-  auto* python = NewWorld<Python<AskIfSeveral>>();
+  auto* python = NewWorld<Python<SingleInterpreterFastPath>>();
   python->New(python->first);
   Attach(python->first);
-  AskIfSeveral::Register();
+  SingleInterpreterFastPath::Enable();
   EndInterpreter();
   // Somewhere else in the table, so that its record is a new one.
   PyInterpreterState* next = Address(1);
@@ -302,10 +302,10 @@ Run FindsTheOnlyOne() {
   return {{
               [=] {
                 Attach(next);
-                AskIfSeveral::Register();
+                SingleInterpreterFastPath::Enable();
               },
               [=] {
-                const Interpreter* found = AskIfSeveral::Find();
+                const Interpreter* found = SingleInterpreterFastPath::Find();
                 if (found != nullptr) {
                   Expect(!found->retired(), "it has retired");
                 }
@@ -315,16 +315,17 @@ Run FindsTheOnlyOne() {
           nullptr};
 }
 
-// A thread asks for AskIfSeveral, while another makes a second interpreter.
+// A thread asks for SingleInterpreterFastPath, while another makes a second
+// interpreter.
 Run ASecondOneIsMade(bool with_a_hook_in_python) {
-  auto* python = NewWorld<Python<AskIfSeveral>>();
+  auto* python = NewWorld<Python<SingleInterpreterFastPath>>();
   if (with_a_hook_in_python) AddHookInPython();
   python->New(python->first);
   python->LookUpAt(python->first);
   return {{
               [=] {
                 Attach(python->first);
-                AskIfSeveral::Register();
+                SingleInterpreterFastPath::Enable();
                 python->LookUp();
                 Detach();
               },
@@ -342,13 +343,13 @@ Run ASecondOneWithAHook() { return ASecondOneIsMade(true); }
 
 // The only one ends, and the next one lives somewhere else.
 Run TheOnlyOneEnds() {
-  auto* python = NewWorld<Python<AskIfSeveral>>();
+  auto* python = NewWorld<Python<SingleInterpreterFastPath>>();
   python->New(python->first);
   python->LookUpAt(python->first);
   return {{
               [=] {
                 if (!Attach(python->first)) return;
-                AskIfSeveral::Register();
+                SingleInterpreterFastPath::Enable();
                 python->LookUp();
                 Detach();
               },
@@ -359,7 +360,7 @@ Run TheOnlyOneEnds() {
                   return;
                 }
                 NewInterpreter(python->second);
-                AskIfSeveral::Register();
+                SingleInterpreterFastPath::Enable();
                 python->LookUp();
                 Detach();
               },

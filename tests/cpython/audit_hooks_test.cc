@@ -1,5 +1,5 @@
-// (S42, S43) AskIfSeveral beside hooks that veto what it does, and beside
-// interpreters that no hook hears of.
+// (S42, S43) SingleInterpreterFastPath beside hooks that veto what it does, and
+// beside interpreters that no hook hears of.
 
 #include <Python.h>
 
@@ -11,8 +11,8 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/handle_cache.h"
+#include "multislot/cpython/single_interpreter_fast_path.h"
 #include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
 
@@ -20,7 +20,7 @@ namespace multislot {
 namespace cpython {
 namespace {
 
-using Cache = HandleCache<SideTable, AskIfSeveral>;
+using Cache = HandleCache<SideTable, SingleInterpreterFastPath>;
 
 // An object that knows its interpreter.
 PyObject* Make() {
@@ -109,7 +109,7 @@ bool IsWhileRegisteringButNoAddition(const std::string& event) {
 }
 void Register() {
   g_registering = true;
-  AskIfSeveral::Register();
+  SingleInterpreterFastPath::Enable();
   g_registering = false;
 }
 
@@ -224,10 +224,10 @@ TEST(AuditHooksTest, ThereIsOneHook) {
     ASSERT_EQ(PySys_AddAuditHook(CountsAdditions, &additions), 0);
     additions = 0;
     for (int i = 0; i < 5; ++i) {
-      for (int j = 0; j < 100; ++j) AskIfSeveral::Register();
+      for (int j = 0; j < 100; ++j) SingleInterpreterFastPath::Enable();
       SubInterpreter sub;
       In in(sub);
-      for (int j = 0; j < 100; ++j) AskIfSeveral::Register();
+      for (int j = 0; j < 100; ++j) SingleInterpreterFastPath::Enable();
     }
     EXPECT_LE(additions, 1);
   }
@@ -242,14 +242,14 @@ TEST(AuditHooksTest, RegisteringInAHook) {
                 [](const char*, PyObject*, void*) {
                   if (depth > 2) return 0;
                   ++depth;
-                  AskIfSeveral::Register();
+                  SingleInterpreterFastPath::Enable();
                   --depth;
                   return 0;
                 },
                 nullptr),
             0);
   Cache cache;
-  AskIfSeveral::Register();
+  SingleInterpreterFastPath::Enable();
   EXPECT_TRUE(IsRight(cache));
   SubInterpreter sub;
   In in(sub);
@@ -265,7 +265,7 @@ TEST(AuditHooksTest, LookingUpInAHook) {
   inside = false;
   {
     Runtime runtime;
-    AskIfSeveral::Register();
+    SingleInterpreterFastPath::Enable();
     EXPECT_TRUE(IsRight(cache));
     ASSERT_EQ(PySys_AddAuditHook(
                   [](const char* event, PyObject*, void*) {
@@ -360,7 +360,7 @@ TEST(BareTest, ARuntimeWithoutImportlib) {
   for (int life = 0; life < 2; ++life) {
     BareRuntime runtime;
     Cache cache;
-    AskIfSeveral::Register();
+    SingleInterpreterFastPath::Enable();
     EXPECT_TRUE(IsRight(cache));
     SubInterpreter subs[2];
     for (int i = 0; i < 3; ++i) {
@@ -382,11 +382,11 @@ TEST(BareTest, ARuntimeWithoutImportlib) {
 [[noreturn]] void LookUpInABareInterpreter(bool registered_before) {
   static const Cache cache;
   Runtime runtime;
-  if (registered_before) AskIfSeveral::Register();
+  if (registered_before) SingleInterpreterFastPath::Enable();
   int wrong = !IsRight(cache);
   PyInterpreterState* bare = PyInterpreterState_New();
   PyThreadState* state = PyThreadState_New(bare);
-  if (!registered_before) AskIfSeveral::Register();
+  if (!registered_before) SingleInterpreterFastPath::Enable();
   wrong += !IsRight(cache);
   for (int i = 0; i < 3; ++i) {
     PyThreadState* before = PyThreadState_Swap(state);

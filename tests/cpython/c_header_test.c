@@ -3,6 +3,7 @@
 #include <Python.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "multislot/cpython/multislot.h"
 #include "multislot_python.h"
@@ -20,6 +21,9 @@ static multislot_cache g_missing = MULTISLOT_CACHE_INIT;
 static multislot_cache g_counter;  // all zero, as good
 static int g_calls;
 
+static multislot_cache g_original = MULTISLOT_CACHE_INIT;
+static multislot_cache g_copy = MULTISLOT_CACHE_INIT;
+
 static PyObject* make_sqrt(void* arg) {
   (void)arg;
   return multislot_import_attr("math", "sqrt");
@@ -32,6 +36,24 @@ static PyObject* make_missing(void* arg) {
 static PyObject* make_list(void* arg) {
   ++*(int*)arg;
   return PyList_New(0);
+}
+
+static void check_copies(void) {
+  int calls = 0;
+  PyObject* original = multislot_get(&g_original, make_list, &calls);
+  g_copy = g_original;
+  PyObject* copy = multislot_get(&g_copy, make_list, &calls);
+  CHECK(calls == 2 && copy != NULL && copy != original);
+  CHECK(multislot_get(&g_copy, make_list, &calls) == copy);
+  CHECK(multislot_get(&g_original, make_list, &calls) == original);
+
+  // Elsewhere, and back again.
+  multislot_cache moved;
+  memcpy(&moved, &g_original, sizeof(moved));
+  CHECK(multislot_get(&moved, make_list, &calls) != original && calls == 3);
+  g_original = moved;
+  CHECK(multislot_get(&g_original, make_list, &calls) != original);
+  CHECK(calls == 4);
 }
 
 static void use(PyObject* before[2]) {
@@ -63,6 +85,7 @@ int main(void) {
   CHECK(!PyStatus_Exception(Py_InitializeFromConfig(&config)));
   PyConfig_Clear(&config);
 
+  check_copies();
   PyObject* lists[2] = {NULL, NULL};
   use(lists);
   PyThreadState* main_state = PyThreadState_Get();

@@ -2,9 +2,9 @@
 
 #include <Python.h>
 
-#include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/multislot.h"
+#include "multislot/cpython/single_interpreter_fast_path.h"
 #include "multislot/side_table.h"
 
 namespace {
@@ -18,10 +18,10 @@ PyObject* MakeList() { return PyList_New(0); }
 
 // Whether each cache has an object, the same one each time.
 extern "C" __attribute__((visibility("default"))) bool LookUp() {
-  static const Cache<multislot::cpython::AskAlways> cache;
-  static const Cache<multislot::cpython::AskIfSeveral> if_several;
+  static const Cache<multislot::cpython::AskCPython> cache;
+  static const Cache<multislot::cpython::SingleInterpreterFastPath> if_several;
   static multislot_cache c_cache = MULTISLOT_CACHE_INIT;
-  multislot::cpython::AskIfSeveral::Register();
+  multislot::cpython::SingleInterpreterFastPath::Enable();
   const auto c_get = [] {
     return multislot_get(
         &c_cache, [](void*) { return MakeList(); }, nullptr);

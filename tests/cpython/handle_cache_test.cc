@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/import_attr.h"
+#include "multislot/cpython/single_interpreter_fast_path.h"
 #include "multislot/fixed_slots.h"
 #include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
@@ -29,16 +29,17 @@ namespace multislot {
 namespace cpython {
 namespace {
 
-#ifdef ASK_IF_SEVERAL
-using Current = AskIfSeveral;
+#ifdef FAST_PATH
+using Current = SingleInterpreterFastPath;
 #else
-using Current = AskAlways;
+using Current = AskCPython;
 #endif
 
 class Runtime : public cpython::Runtime {
  public:
   Runtime() {
-    if (std::is_same<Current, AskIfSeveral>::value) AskIfSeveral::Register();
+    if (std::is_same<Current, SingleInterpreterFastPath>::value)
+      SingleInterpreterFastPath::Enable();
   }
 };
 

@@ -20,7 +20,7 @@ namespace cpython {
 #ifdef VALUES
 
 // Each interpreter's value owns a reference.
-template <typename Policy, typename Current = AskAlways>
+template <typename Policy, typename Current = AskCPython>
 class Subject {
  public:
   template <typename Make>
@@ -56,7 +56,7 @@ class Subject {
 
 #else
 
-template <typename Policy, typename Current = AskAlways>
+template <typename Policy, typename Current = AskCPython>
 using Subject = HandleCache<Policy, Current>;
 
 #endif

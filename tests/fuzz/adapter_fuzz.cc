@@ -21,10 +21,10 @@
 #include <utility>
 #include <vector>
 
-#include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/per_interpreter.h"
+#include "multislot/cpython/single_interpreter_fast_path.h"
 #include "multislot/fixed_slots.h"
 #include "multislot/interpreter.h"
 #include "multislot/side_table.h"
@@ -36,11 +36,11 @@ namespace multislot {
 namespace fuzz {
 namespace {
 
-using cpython::AskAlways;
-using cpython::AskIfSeveral;
+using cpython::AskCPython;
 using cpython::CurrentInterpreter;
 using cpython::HandleCache;
 using cpython::PerInterpreter;
+using cpython::SingleInterpreterFastPath;
 using cpython::SubInterpreter;
 
 constexpr std::size_t kInterpreters = 6;  // at most, at one time
@@ -217,18 +217,18 @@ class Sequence {
   Sequence(const std::uint8_t* data, std::size_t size)
       : data_(data), size_(size) {
     g_sequence = this;
-    Add<OfHandles<SideTable, AskAlways>>("HandleCache<SideTable>");
-    Add<OfHandles<FixedSlots<1>, AskAlways>>("HandleCache<FixedSlots<1>>");
-    Add<OfHandles<FixedSlots<2>, AskAlways>>("HandleCache<FixedSlots<2>>");
-    Add<OfHandles<SideTable, AskIfSeveral>>(
-        "HandleCache<SideTable, AskIfSeveral>");
-    Add<OfHandles<FixedSlots<2>, AskIfSeveral>>(
-        "HandleCache<FixedSlots<2>, AskIfSeveral>");
+    Add<OfHandles<SideTable, AskCPython>>("HandleCache<SideTable>");
+    Add<OfHandles<FixedSlots<1>, AskCPython>>("HandleCache<FixedSlots<1>>");
+    Add<OfHandles<FixedSlots<2>, AskCPython>>("HandleCache<FixedSlots<2>>");
+    Add<OfHandles<SideTable, SingleInterpreterFastPath>>(
+        "HandleCache<SideTable, SingleInterpreterFastPath>");
+    Add<OfHandles<FixedSlots<2>, SingleInterpreterFastPath>>(
+        "HandleCache<FixedSlots<2>, SingleInterpreterFastPath>");
     Add<OfPointers<SideTable>>("PerInterpreter<Value, SideTable>");
     Add<OfPointers<FixedSlots<1>>>("PerInterpreter<Value, FixedSlots<1>>");
     Add<OfValues<SideTable>>("PerInterpreter<Value, SideTable>");
     // These live as long as the process.
-    static OfHandles<FixedSlots<8>, AskAlways> handles(
+    static OfHandles<FixedSlots<8>, AskCPython> handles(
         "a static HandleCache<FixedSlots<8>>");
     static OfValues<SideTable> values("a static PerInterpreter<Value>");
     for (Subject* subject :
@@ -293,8 +293,8 @@ class Sequence {
         Clear(NextSubject());
         break;
       case 7:
-        Say("AskIfSeveral::Register() in " + NameOf(Now()));
-        AskIfSeveral::Register();
+        Say("SingleInterpreterFastPath::Enable() in " + NameOf(Now()));
+        SingleInterpreterFastPath::Enable();
         break;
       case 8: {
         Subject& subject = NextSubject();

@@ -96,7 +96,7 @@ def _cc_compile_test_impl(ctx):
         quote_include_directories = dep.quote_includes,
         source_file = ctx.file.src.path,
         system_include_directories = dep.system_includes,
-        user_compile_flags = ctx.fragments.cpp.copts + ctx.fragments.cpp.cxxopts,
+        user_compile_flags = ctx.fragments.cpp.copts + ctx.fragments.cpp.cxxopts + ctx.attr.copts,
     )
     return _test_of_command(
         ctx,
@@ -160,7 +160,11 @@ _ATTRS = {
 
 cc_compile_test = rule(
     implementation = _cc_compile_test_impl,
-    attrs = dict(_ATTRS, src = attr.label(allow_single_file = [".cc"], mandatory = True)),
+    attrs = dict(
+        _ATTRS,
+        src = attr.label(allow_single_file = [".cc"], mandatory = True),
+        copts = attr.string_list(),
+    ),
     fragments = ["cpp"],
     test = True,
     toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],

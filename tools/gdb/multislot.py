@@ -30,7 +30,7 @@ _BUSY_TAG = 2
 _WIDE = gdb.lookup_type("long").pointer().sizeof >= 8
 _HOME_SHIFT = 4 if _WIDE else 3
 _HOME_BITS = 20 if _WIDE else 12
-_REGISTER = "multislot::internal::register_4::g_register"
+_REGISTER = "multislot::internal::registry_layout_4::g_register"
 
 
 def _home_index(tag):

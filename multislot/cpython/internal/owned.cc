@@ -6,9 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "multislot/cpython/internal/keep_error.h"
 #include "multislot/cpython/internal/python_abi.h"
 #include "multislot/cpython/internal/records.h"
+#include "multislot/cpython/internal/saved_error.h"
 #include "multislot/internal/registry.h"
 #include "multislot/internal/table.h"
 #include "multislot/internal/table_fill.h"
@@ -40,9 +40,9 @@ PyObject* Own(Record* record, const SideTable& cache, PyObject* object,
       shared, cache, &record->interpreter, object, Ownership::Reference());
   if (filled.handle == nullptr) return object;
   if (!filled.is_new) {
-    KeepError keep_error;
+    SavedError saved_error;
     Py_DecRef(object);
-    keep_error.PutBack();
+    saved_error.Restore();
   }
   return filled.handle;
 }
@@ -77,10 +77,10 @@ PyObject* Own(Record* record, const SideTable& cache, OwnedValue* value,
 }
 
 void Destroy(OwnedValue* value) {
-  KeepError keep_error;
+  SavedError saved_error;
   value->destroy(value);
   if (PyErr_Occurred() != nullptr) PyErr_WriteUnraisable(nullptr);
-  keep_error.PutBack();
+  saved_error.Restore();
 }
 
 void Release(Table* tables) {

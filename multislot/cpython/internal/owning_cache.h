@@ -48,6 +48,40 @@ struct Places<SideTable> {
   SideTable slots;
 };
 
+// Whether T says how the current interpreter is found, as AskCPython does.
+template <typename T, typename = void>
+struct IsCurrent : std::false_type {};
+template <typename T>
+struct IsCurrent<T, std::void_t<decltype(T::Find())>>
+    : std::is_convertible<decltype(T::Find()), const Interpreter*> {};
+
+// The template arguments of a cache, or good ones in the place of wrong ones:
+// CheckArguments then gives the only error.
+template <typename Policy, typename Current>
+struct Arguments {
+  static constexpr bool kIsSingle = std::is_same<Policy, SingleSlot>::value;
+  static constexpr bool kHasPolicy =
+      std::is_class<Policy>::value && !IsCurrent<Policy>::value;
+  static constexpr bool kHasCurrent = IsCurrent<Current>::value;
+  using policy =
+      std::conditional_t<kHasPolicy && !kIsSingle, Policy, SideTable>;
+  using current = std::conditional_t<kHasCurrent, Current, AskCPython>;
+};
+template <typename Given>
+struct CheckArguments {
+  static constexpr bool value = true;
+  static_assert(!Given::kIsSingle,
+                "each interpreter needs a slot, and SingleSlot has one for "
+                "all. Name another policy, HandleCache<SideTable>");
+  static_assert(Given::kHasPolicy,
+                "the slot policy comes first: HandleCache<FixedSlots<16>>, or "
+                "HandleCache<SideTable, SingleInterpreterFastPath>");
+  static_assert(Given::kHasCurrent || !Given::kHasPolicy,
+                "what comes after the slot policy says how the current "
+                "interpreter is found: AskCPython or "
+                "SingleInterpreterFastPath");
+};
+
 // What HandleCache and PerInterpreter have in common: for each interpreter one
 // handle, made on first use there, of something that the interpreter owns.
 //
@@ -59,12 +93,14 @@ struct Places<SideTable> {
 //     template <typename Make>
 //     static PyObject* Create(Make&& make);
 //   };
-template <typename Kind, typename Policy, typename Current>
+template <typename Kind, typename GivenPolicy, typename GivenCurrent>
 class OwningCache {
+  using Given = Arguments<GivenPolicy, GivenCurrent>;
+  using Policy = typename Given::policy;
+  using Current = typename Given::current;
+
  public:
-  static_assert(!std::is_same<Policy, SingleSlot>::value,
-                "each interpreter needs a slot, and SingleSlot has one for "
-                "all. Name another policy, HandleCache<SideTable>");
+  static_assert(CheckArguments<Given>::value, "");
   static_assert(multislot::internal::CheckSlotPolicy<Policy>::value, "");
   static_assert(
       std::is_same<typename Policy::interpreter_type, Interpreter>::value,

@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <new>
 
-#include "multislot/cpython/internal/keep_error.h"
 #include "multislot/cpython/internal/owned.h"
 #include "multislot/cpython/internal/python_abi.h"
 #include "multislot/cpython/internal/records.h"
+#include "multislot/cpython/internal/saved_error.h"
 #include "multislot/internal/interpreter_traits.h"
 #include "multislot/internal/registry.h"
 #include "multislot/internal/table.h"
@@ -361,7 +361,7 @@ Record* RecordIn(PyObject* capsule, PyInterpreterState* state) {
 Record* FindRecord(PyInterpreterState* state) {
   if (state == nullptr) return nullptr;
   if (Record* record = FindInPlace(state, 0)) return record;
-  KeepError keep_error;
+  SavedError saved_error;
   const bool past_its_end = IsPastItsEnd();
   Record* record = nullptr;
   // Past its end an interpreter may have no dict any more, and asking for it
@@ -375,7 +375,7 @@ Record* FindRecord(PyInterpreterState* state) {
     PyErr_Clear();
     if (record != nullptr && !past_its_end) Prove(record);
   }
-  keep_error.PutBack();
+  saved_error.Restore();
   return record;
 }
 

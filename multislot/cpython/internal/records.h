@@ -22,7 +22,7 @@ inline namespace MULTISLOT_PYTHON_ABI {
 namespace internal {
 
 // Stands for the layout of what is in it; see internal/registry.h.
-inline namespace records_2 {
+inline namespace records_layout_2 {
 
 // What is known of one CPython interpreter. record_life.h says when a record
 // is born and when it ends; its memory is then used for another interpreter,
@@ -50,7 +50,8 @@ struct Record {
   std::int64_t id;      // CPython's of the interpreter; never changes in a life
   std::atomic<std::uint32_t> lookups_by_dict;  // relaxed: only counted
 
-  bool hook_tried;  // of ask_if_several.cc, in this life; under the lock too
+  bool hook_tried;  // of single_interpreter_fast_path.cc, in this life; under
+                    // the lock too
 
   std::atomic<Record*> next;  // in its place of the table; see there
 };
@@ -68,17 +69,17 @@ struct RecordTable {
   // follows the chain acquires that, and finds it initialised. So those that
   // live longest come first, above all the main interpreter's.
   std::atomic<Record*> places[kPlaces];
-  // Of ask_if_several.cc, written under the RegistryLock. The record of the
-  // process's only interpreter, if it provably is: (22) stored with release,
-  // (23) acquired by whoever then uses the record. And the record that would no
-  // longer be it if another interpreter were heard of: (24) stored with
-  // release, (25) acquired by the audit hook.
+  // Of single_interpreter_fast_path.cc, written under the RegistryLock. The
+  // record of the process's only interpreter, if it provably is: (22) stored
+  // with release, (23) acquired by whoever then uses the record. And the record
+  // that would no longer be it if another interpreter were heard of: (24)
+  // stored with release, (25) acquired by the audit hook.
   std::atomic<Record*> only;
   std::atomic<Record*> watched;
 };
 MULTISLOT_SHARED inline RecordTable g_records = {};
 
-}  // namespace records_2
+}  // namespace records_layout_2
 
 // Where records of an interpreter at this address are. The product's high bits
 // depend on all of the address; allocators align interpreters to pages.

@@ -8,11 +8,11 @@
 #include <atomic>
 #include <memory>
 
-#include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/import_attr.h"
 #include "multislot/cpython/multislot.h"
 #include "multislot/cpython/per_interpreter.h"
+#include "multislot/cpython/single_interpreter_fast_path.h"
 #include "multislot/fixed_slots.h"
 #include "multislot/side_table.h"
 
@@ -20,9 +20,10 @@ namespace {
 
 using Cache = multislot::cpython::HandleCache<multislot::SideTable>;
 using TightCache = multislot::cpython::HandleCache<multislot::FixedSlots<1>>;
-using multislot::cpython::AskIfSeveral;
+using multislot::cpython::SingleInterpreterFastPath;
 using IfSeveralCache =
-    multislot::cpython::HandleCache<multislot::FixedSlots<8>, AskIfSeveral>;
+    multislot::cpython::HandleCache<multislot::FixedSlots<8>,
+                                    SingleInterpreterFastPath>;
 
 constexpr Py_ssize_t kCaches = 300;
 Cache g_caches[kCaches];
@@ -109,7 +110,7 @@ PyObject* CValueGet(PyObject*, PyObject* args) {
 // Registers each time.
 PyObject* GetIfSeveral(PyObject*, PyObject* args) {
   return WithArguments(args, [](Py_ssize_t number, PyObject* make) {
-    AskIfSeveral::Register();
+    SingleInterpreterFastPath::Enable();
     return g_if_several_caches[number].get_or_create(
         [make] { return Call(make); });
   });
@@ -209,8 +210,8 @@ PyObject* InterpreterId(PyObject*, PyObject*) {
 #define UNDER_ADDRESS_SANITIZER
 #endif
 
-// Whether threads can be made to end in AskIfSeveral::Register(). Under the
-// limited API it does nothing. AddressSanitizer does not notice that
+// Whether threads can be made to end in SingleInterpreterFastPath::Enable().
+// Under the limited API it does nothing. AddressSanitizer does not notice that
 // pthread_exit() unwinds the stack, and takes its own next write to the frame
 // of a function that is gone for an error.
 PyObject* CanEndInRegister(PyObject*, PyObject*) {

@@ -169,7 +169,7 @@ def keep_looking_up(look_up):
 
 
 def are_in_register(look_up):
-    """The threads are in an audit hook that AskIfSeveral::Register() calls."""
+    """The threads are in an audit hook that SingleInterpreterFastPath::Enable() calls."""
     entered = threading.Semaphore(0)
 
     def hook(event, _, enter=entered.release, wait=until_the_end()):

@@ -6,8 +6,8 @@
 
 #include <memory>
 
-#include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/handle_cache.h"
+#include "multislot/cpython/single_interpreter_fast_path.h"
 #include "multislot/side_table.h"
 
 namespace {
@@ -37,8 +37,8 @@ PyObject* Own(PyObject*, PyObject*) {
 }
 
 PyObject* IfSeveral(PyObject*, PyObject*) {
-  static const multislot::cpython::HandleCache<multislot::SideTable,
-                                               multislot::cpython::AskIfSeveral>
+  static const multislot::cpython::HandleCache<
+      multislot::SideTable, multislot::cpython::SingleInterpreterFastPath>
       cache;
   return New(cache.get_or_create(probe::MakeList));
 }
@@ -92,7 +92,7 @@ PyMethodDef g_methods[] = {
 };
 
 int Exec(PyObject*) {
-  multislot::cpython::AskIfSeveral::Register();
+  multislot::cpython::SingleInterpreterFastPath::Enable();
   return 0;
 }
 

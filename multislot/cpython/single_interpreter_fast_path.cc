@@ -1,4 +1,4 @@
-#include "multislot/cpython/ask_if_several.h"
+#include "multislot/cpython/single_interpreter_fast_path.h"
 
 #include <Python.h>
 
@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <cstring>
 
-#include "multislot/cpython/internal/keep_error.h"
 #include "multislot/cpython/internal/python_abi.h"
 #include "multislot/cpython/internal/record_life.h"
 #include "multislot/cpython/internal/records.h"
+#include "multislot/cpython/internal/saved_error.h"
 #include "multislot/internal/registry.h"
 
 namespace multislot {
@@ -18,7 +18,7 @@ inline namespace MULTISLOT_PYTHON_ABI {
 
 #if MULTISLOT_PYTHON_LIMITED
 
-void AskIfSeveral::Register() {}
+void SingleInterpreterFastPath::Enable() {}
 
 #else
 
@@ -40,14 +40,14 @@ bool IsOf(const Record* record, PyInterpreterState* state) noexcept {
 
 // There is another interpreter, or soon will be. Relaxed stores: they come
 // before any other code of that interpreter.
-void NotAlone() noexcept {
+void DisableFastPath() noexcept {
   RegistryLock lock;
   g_records.watched.store(nullptr, std::memory_order_relaxed);
   g_records.only.store(nullptr, std::memory_order_relaxed);
 }
 
 // CPython calls it for each audited event, of whichever interpreter.
-int Hear(const char* event, PyObject* arguments, void*) {
+int AuditHook(const char* event, PyObject* arguments, void*) {
   if (event == kAreYouThere) {
     *static_cast<bool*>(PyLong_AsVoidPtr(PyTuple_GetItem(arguments, 0))) = true;
     return 0;
@@ -57,13 +57,13 @@ int Hear(const char* event, PyObject* arguments, void*) {
   if (watched != nullptr &&
       (!IsOf(watched, CurrentState()) ||
        std::strcmp(event, "cpython.PyInterpreterState_New") == 0)) {
-    NotAlone();
+    DisableFastPath();
   }
   return 0;
 }
 
 // Whether the hook is called; not if another one vetoes the event before that.
-bool Hears() {
+bool HookIsCalled() {
   bool heard = false;
   if (PySys_Audit(kAreYouThere, "n", reinterpret_cast<Py_ssize_t>(&heard)) !=
       0) {
@@ -80,7 +80,7 @@ void AddHook(Record* record) {
     if (record->hook_tried) return;
     record->hook_tried = true;
   }
-  if (PySys_AddAuditHook(Hear, nullptr) != 0) PyErr_Clear();
+  if (PySys_AddAuditHook(AuditHook, nullptr) != 0) PyErr_Clear();
 }
 
 // CPython lists interpreters from their making to when no thread can be
@@ -101,9 +101,9 @@ void RegisterCurrent() {
     RegistryLock lock;
     g_records.watched.store(record, std::memory_order_release);  // (24)
   }
-  if (!Hears()) AddHook(record);
+  if (!HookIsCalled()) AddHook(record);
   // What is made from here on is heard of; nothing must have come meanwhile.
-  const bool is_alone = Hears() && IsTheOnlyOne(state);
+  const bool is_alone = HookIsCalled() && IsTheOnlyOne(state);
   RegistryLock lock;
   if (g_records.watched.load(std::memory_order_relaxed) != record) return;
   if (is_alone && FindInPlace(state, 0) == record) {
@@ -116,11 +116,11 @@ void RegisterCurrent() {
 }  // namespace
 }  // namespace internal
 
-void AskIfSeveral::Register() {
+void SingleInterpreterFastPath::Enable() {
   if (internal::HasOnly()) return;
-  internal::KeepError keep_error;
+  internal::SavedError saved_error;
   internal::RegisterCurrent();
-  keep_error.PutBack();
+  saved_error.Restore();
 }
 
 #endif

@@ -1,8 +1,8 @@
-// AskIfSeveral: when it asks CPython and when not, and that lookups are right
-// however another interpreter comes about. handle_cache_test, which is built
-// with it too, has what it shares with AskAlways.
+// SingleInterpreterFastPath: when it asks CPython and when not, and that
+// lookups are right however another interpreter comes about. handle_cache_test,
+// which is built with it too, has what it shares with AskCPython.
 
-#include "multislot/cpython/ask_if_several.h"
+#include "multislot/cpython/single_interpreter_fast_path.h"
 
 #include <Python.h>
 
@@ -19,7 +19,7 @@ namespace multislot {
 namespace cpython {
 namespace {
 
-using Cache = HandleCache<SideTable, AskIfSeveral>;
+using Cache = HandleCache<SideTable, SingleInterpreterFastPath>;
 
 // An object that knows its interpreter.
 PyObject* Make() {
@@ -35,7 +35,7 @@ bool IsRight(const Cache& cache) {
 
 bool Asks() { return !internal::HasOnly(); }
 
-TEST(AskIfSeveralTest, AsksUntilSomebodyRegisters) {
+TEST(SingleInterpreterFastPathTest, AsksUntilSomebodyRegisters) {
   Runtime runtime;
   int hooks_added = 0;
   ASSERT_EQ(PySys_AddAuditHook(
@@ -51,17 +51,17 @@ TEST(AskIfSeveralTest, AsksUntilSomebodyRegisters) {
   EXPECT_TRUE(IsRight(cache));
   EXPECT_TRUE(Asks());
   for (int i = 0; i < 3; ++i) {
-    AskIfSeveral::Register();
+    SingleInterpreterFastPath::Enable();
     EXPECT_FALSE(Asks());
     EXPECT_TRUE(IsRight(cache));
   }
   EXPECT_EQ(hooks_added, 1);
 }
 
-TEST(AskIfSeveralTest, AThreadThatNeverAskedAsks) {
+TEST(SingleInterpreterFastPathTest, AThreadThatNeverAskedAsks) {
   Runtime runtime;
   Cache cache;
-  AskIfSeveral::Register();
+  SingleInterpreterFastPath::Enable();
   ASSERT_TRUE(IsRight(cache));
   PyThreadState* before = PyEval_SaveThread();
   std::thread([&] {
@@ -75,10 +75,10 @@ TEST(AskIfSeveralTest, AThreadThatNeverAskedAsks) {
 }
 
 // Nobody registers in the other one.
-TEST(AskIfSeveralTest, AsksOnceThereIsAnother) {
+TEST(SingleInterpreterFastPathTest, AsksOnceThereIsAnother) {
   Runtime runtime;
   Cache cache;
-  AskIfSeveral::Register();
+  SingleInterpreterFastPath::Enable();
   ASSERT_TRUE(IsRight(cache));
   ASSERT_FALSE(Asks());
   {
@@ -90,35 +90,35 @@ TEST(AskIfSeveralTest, AsksOnceThereIsAnother) {
   // It stays so until somebody registers anew.
   EXPECT_TRUE(Asks());
   EXPECT_TRUE(IsRight(cache));
-  AskIfSeveral::Register();
+  SingleInterpreterFastPath::Enable();
   EXPECT_FALSE(Asks());
   EXPECT_TRUE(IsRight(cache));
   SubInterpreter another;
   EXPECT_TRUE(Asks());
-  AskIfSeveral::Register();
+  SingleInterpreterFastPath::Enable();
   EXPECT_TRUE(Asks());
   In in(another);
   EXPECT_TRUE(IsRight(cache));
 }
 
-TEST(AskIfSeveralTest, AsksIfThereIsAnOlderOne) {
+TEST(SingleInterpreterFastPathTest, AsksIfThereIsAnOlderOne) {
   Runtime runtime;
   Cache cache;
   SubInterpreter sub;
-  AskIfSeveral::Register();
+  SingleInterpreterFastPath::Enable();
   EXPECT_TRUE(Asks());
   EXPECT_TRUE(IsRight(cache));
   In in(sub);
   EXPECT_TRUE(IsRight(cache));
 }
 
-TEST(AskIfSeveralTest, AsksInASubInterpreter) {
+TEST(SingleInterpreterFastPathTest, AsksInASubInterpreter) {
   Runtime runtime;
   Cache cache;
   SubInterpreter sub;
   {
     In in(sub);
-    AskIfSeveral::Register();
+    SingleInterpreterFastPath::Enable();
     EXPECT_TRUE(Asks());
     EXPECT_TRUE(IsRight(cache));
   }
@@ -126,7 +126,7 @@ TEST(AskIfSeveralTest, AsksInASubInterpreter) {
 }
 
 // The other one looked something up, and went, before anybody registered.
-TEST(AskIfSeveralTest, OneThatHasEndedDoesNotCount) {
+TEST(SingleInterpreterFastPathTest, OneThatHasEndedDoesNotCount) {
   Runtime runtime;
   Cache cache;
   {
@@ -134,18 +134,18 @@ TEST(AskIfSeveralTest, OneThatHasEndedDoesNotCount) {
     In in(sub);
     EXPECT_TRUE(IsRight(cache));
   }
-  AskIfSeveral::Register();
+  SingleInterpreterFastPath::Enable();
   EXPECT_FALSE(Asks());
   EXPECT_TRUE(IsRight(cache));
 }
 
-TEST(AskIfSeveralTest, EachRuntimeBeginsAnew) {
+TEST(SingleInterpreterFastPathTest, EachRuntimeBeginsAnew) {
   Cache cache;
   for (int i = 0; i < 10; ++i) {
     Runtime runtime;
     EXPECT_TRUE(Asks());
     EXPECT_TRUE(IsRight(cache));
-    AskIfSeveral::Register();
+    SingleInterpreterFastPath::Enable();
     EXPECT_FALSE(Asks());
     EXPECT_TRUE(IsRight(cache));
     if (i % 2 == 0) {
@@ -159,7 +159,7 @@ TEST(AskIfSeveralTest, EachRuntimeBeginsAnew) {
 
 // PySys_AddAuditHook reports success where another hook forbids it by a
 // RuntimeError.
-TEST(AskIfSeveralTest, AsksIfAnAuditHookForbidsOurs) {
+TEST(SingleInterpreterFastPathTest, AsksIfAnAuditHookForbidsOurs) {
   for (PyObject** forbids : {&PyExc_RuntimeError, &PyExc_ValueError}) {
     Runtime runtime;
     ASSERT_EQ(PySys_AddAuditHook(
@@ -170,11 +170,11 @@ TEST(AskIfSeveralTest, AsksIfAnAuditHookForbidsOurs) {
                   },
                   forbids),
               0);
-    AskIfSeveral::Register();
+    SingleInterpreterFastPath::Enable();
     EXPECT_EQ(PyErr_Occurred(), nullptr);
     EXPECT_TRUE(Asks());
     PyErr_SetString(PyExc_KeyError, "from before");
-    AskIfSeveral::Register();
+    SingleInterpreterFastPath::Enable();
     EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_KeyError));
     PyErr_Clear();
     Cache cache;
@@ -185,10 +185,10 @@ TEST(AskIfSeveralTest, AsksIfAnAuditHookForbidsOurs) {
   }
 }
 
-TEST(AskIfSeveralTest, RegisterLeavesAnErrorAlone) {
+TEST(SingleInterpreterFastPathTest, RegisterLeavesAnErrorAlone) {
   Runtime runtime;
   PyErr_SetString(PyExc_KeyError, "from before");
-  AskIfSeveral::Register();
+  SingleInterpreterFastPath::Enable();
   EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_KeyError));
   PyErr_Clear();
   EXPECT_FALSE(Asks());
@@ -211,11 +211,11 @@ void LookUpInAnUnannouncedOne(const Cache& cache) {
   Py_EndInterpreter(state);
 }
 
-TEST(AskIfSeveralTest, AsksOnceThereIsAnUnannouncedOne) {
+TEST(SingleInterpreterFastPathTest, AsksOnceThereIsAnUnannouncedOne) {
   for (const bool on_a_new_thread : {false, true}) {
     Runtime runtime;
     Cache cache;
-    AskIfSeveral::Register();
+    SingleInterpreterFastPath::Enable();
     ASSERT_TRUE(IsRight(cache));
     ASSERT_FALSE(Asks());
     PyThreadState* before = PyEval_SaveThread();
@@ -240,14 +240,14 @@ PyObject* MakeOneThatLooksUp() {
   });
 }
 
-TEST(AskIfSeveralTest, LookupsWhileTheOnlyInterpreterEnds) {
+TEST(SingleInterpreterFastPathTest, LookupsWhileTheOnlyInterpreterEnds) {
   for (int life = 1; life <= 3; ++life) {
     g_right_while_dying = 0;
     Cache one;
     Cache two;
     {
       Runtime runtime;
-      AskIfSeveral::Register();
+      SingleInterpreterFastPath::Enable();
       static_cast<void>(
           one.get_or_create(MakeOneThatLooksUp));  // before the other's object,
       EXPECT_TRUE(IsRight(g_cache));
@@ -259,11 +259,11 @@ TEST(AskIfSeveralTest, LookupsWhileTheOnlyInterpreterEnds) {
   }
 }
 
-TEST(AskIfSeveralDeathTest, WithoutThreadState) {
+TEST(SingleInterpreterFastPathDeathTest, WithoutThreadState) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   Runtime runtime;
   Cache cache;
-  AskIfSeveral::Register();
+  SingleInterpreterFastPath::Enable();
   PyObject* object = cache.get_or_create(Make);
   PyThreadState* before = PyEval_SaveThread();
 #ifdef NDEBUG

@@ -1,5 +1,5 @@
-#ifndef MULTISLOT_CPYTHON_INTERNAL_KEEP_ERROR_H_
-#define MULTISLOT_CPYTHON_INTERNAL_KEEP_ERROR_H_
+#ifndef MULTISLOT_CPYTHON_INTERNAL_SAVED_ERROR_H_
+#define MULTISLOT_CPYTHON_INTERNAL_SAVED_ERROR_H_
 
 #include <Python.h>
 
@@ -13,26 +13,26 @@ inline namespace MULTISLOT_PYTHON_ABI {
 namespace internal {
 
 // Puts a pending Python error aside, so that Python code can run, until
-// PutBack(). If a C++ exception passes through, the destructor puts it back.
+// Restore(). If a C++ exception passes through, the destructor puts it back.
 //
 // Before 3.14, CPython ends a daemon thread by pthread_exit() if the thread
 // wants the GIL while the process ends. That unwinds the stack too, but the
 // thread is attached to no interpreter, and nothing of Python's may be touched:
 // the destructor then does nothing. What tells the two apart is that no C++
 // exception is in flight.
-class KeepError {
+class SavedError {
  public:
-  KeepError();
-  ~KeepError() {
-    if (std::uncaught_exceptions() > exceptions_) PutBack();
+  SavedError();
+  ~SavedError() {
+    if (std::uncaught_exceptions() > exceptions_) Restore();
   }
-  KeepError(const KeepError&) = delete;
-  KeepError& operator=(const KeepError&) = delete;
+  SavedError(const SavedError&) = delete;
+  SavedError& operator=(const SavedError&) = delete;
 
   // The error that was put aside is pending again. If there is another one by
   // now, that one stays, and has the first as its context (__context__, at the
   // end of the chain). A second call does nothing.
-  void PutBack();
+  void Restore();
 
  private:
   const int exceptions_;
@@ -48,4 +48,4 @@ class KeepError {
 }  // namespace cpython
 }  // namespace multislot
 
-#endif  // MULTISLOT_CPYTHON_INTERNAL_KEEP_ERROR_H_
+#endif  // MULTISLOT_CPYTHON_INTERNAL_SAVED_ERROR_H_

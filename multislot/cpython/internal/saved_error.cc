@@ -1,4 +1,4 @@
-#include "multislot/cpython/internal/keep_error.h"
+#include "multislot/cpython/internal/saved_error.h"
 
 #include <Python.h>
 
@@ -58,11 +58,11 @@ void Chain(PyObject* later, PyObject* first) {
 
 #if MULTISLOT_PYTHON_MINOR >= 12
 
-KeepError::KeepError()
+SavedError::SavedError()
     : exceptions_(std::uncaught_exceptions()),
       error_(PyErr_GetRaisedException()) {}
 
-void KeepError::PutBack() {
+void SavedError::Restore() {
   PyObject* first = error_;
   error_ = nullptr;
   if (first == nullptr) return;
@@ -77,11 +77,11 @@ void KeepError::PutBack() {
 
 #else
 
-KeepError::KeepError() : exceptions_(std::uncaught_exceptions()) {
+SavedError::SavedError() : exceptions_(std::uncaught_exceptions()) {
   PyErr_Fetch(&type_, &error_, &traceback_);
 }
 
-void KeepError::PutBack() {
+void SavedError::Restore() {
   PyObject* type = type_;
   PyObject* error = error_;
   PyObject* traceback = traceback_;
