@@ -22,7 +22,7 @@ for key in "strip_prefix", "url":
     assert re.fullmatch(r"[\w.-]+" if key == "strip_prefix" else r"https://[\w./-]+\.tar\.gz", left), source[key]
 
 version = re.search(r'module\(\s*name = "multislot",\s*version = "([^"]+)"', open("MODULE.bazel").read())[1]
-for name in "README.md", "examples/consumer/MODULE.bazel":
+for name in "README.md", "docs/using.md", "examples/consumer/MODULE.bazel":
     named = re.findall(r'bazel_dep\(name = "multislot", version = "([^"]+)"', open(name).read())
     assert named == [version], f"{name} names {named}, MODULE.bazel {version}"
 
