@@ -16,7 +16,7 @@ SINGLE = "multislot/single_slot.h"
 LIFE = "multislot/cpython/internal/record_life.cc"
 RECORDS = "multislot/cpython/internal/records.cc"
 OWNED = "multislot/cpython/internal/owned.cc"
-SEVERAL = "multislot/cpython/ask_if_several.cc"
+SEVERAL = "multislot/cpython/single_interpreter_fast_path.cc"
 
 _BUSY = "    tag.store(kBusyTag, std::memory_order_relaxed);   // (7)\n"
 _HANDLE = "    handle.store(result, std::memory_order_release);  // (8)\n"
@@ -225,18 +225,28 @@ BUGS = [
     ("the loser's object is not released", OWNED, "    Py_DecRef(object);\n", ""),
     ("an object is released twice", OWNED, "if ((entry & kOwnsReference) != 0) Py_DecRef(handle);",
      "if ((entry & kOwnsReference) != 0) Py_DecRef(handle), Py_DecRef(handle);"),
-    ("hears of nothing", SEVERAL, "    NotAlone();\n", ""),
+    ("hears of nothing", SEVERAL, "    DisableFastPath();\n", ""),
     ("hears of announced ones only", SEVERAL, "      (!IsOf(watched, CurrentState()) ||\n", "      (false ||\n"),
     ("hears of unannounced ones only", SEVERAL,
      "std::strcmp(event, \"cpython.PyInterpreterState_New\") == 0", "false"),
-    ("does not look again who is there", SEVERAL, "Hears() && IsTheOnlyOne(state)", "Hears()"),
+    ("does not look again who is there", SEVERAL, "HookIsCalled() && IsTheOnlyOne(state)", "HookIsCalled()"),
     ("does not look whether it is watched still", SEVERAL,
      "  if (g_records.watched.load(std::memory_order_relaxed) != record) return;\n", ""),
     ("does not look whether it is proven still", SEVERAL,
      "if (is_alone && FindInPlace(state, 0) == record) {", "if (is_alone) {"),
     ("watches too late", SEVERAL,
-     "  if (!Hears()) AddHook(record);\n", ""),
+     "  if (!HookIsCalled()) AddHook(record);\n", ""),
 ]
 
 # Those that change nothing that anybody could see, and why.
+# No code, or for C too.
+NOT_MECHANICAL = [
+    "multislot/cpython/internal/python_abi.h",
+    "multislot/cpython/multislot.h",
+    "multislot/internal/assume.h",
+    "multislot/internal/cplusplus17.h",
+    "multislot/internal/kept_function.h",
+]
+
+# Mutants that change nothing that anybody can see, and why. Mechanical ones by "file: what".
 EQUIVALENT = {}

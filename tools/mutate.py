@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
-"""Breaks the core, one thing at a time, and says which tests notice.
+"""Breaks the library, one thing at a time, and says which tests notice.
 
-Two kinds of mutants: the bugs of tools/mutants.py, and each memory order that is more than relaxed,
-weakened by one step. Each is tried in a clone of what is committed: first with the model checker
-(//tests/checker), then, if that sees nothing, with the other tests.
+Each mutant is tried in a clone of what is committed: first with the model checker (//tests/checker),
+then, if that sees nothing, with the other tests.
 
-  tools/mutate.py [--only TEXT] [--list] [FOLDER]   FOLDER is where the clone goes; default
-                                                    ~/.cache/multislot/mutate
+  tools/mutate.py [--only TEXT] [--list] [FOLDER]
+      The bugs of tools/mutants.py, and each memory order that is more than relaxed, weakened by one
+      step. Each is compiled anew. FOLDER is where the clone goes; default ~/.cache/multislot/mutate.
+
+  tools/mutate.py --mechanical [--repeat N] [--only TEXT] [--list] [FOLDER]
+      Changes of one token or one statement, all compiled at once; see tools/mechanical_mutants.py.
+      With --repeat, what notices a mutant has to notice it N times in a row.
 
 The last line counts. Status 1 if a mutant survives that tools/mutants.py does not explain.
 """
 
 import argparse
+import concurrent.futures
 import os
 import re
 import shutil
@@ -19,6 +24,7 @@ import subprocess
 import sys
 import time
 
+import mechanical_mutants
 import mutants
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -33,7 +39,7 @@ ORDERED = [
     "multislot/cpython/internal/records.h",
     mutants.RECORDS,
     mutants.LIFE,
-    "multislot/cpython/ask_if_several.h",
+    "multislot/cpython/single_interpreter_fast_path.h",
     mutants.SEVERAL,
 ]
 WEAKER = {"acquire": ["relaxed"], "release": ["relaxed"], "acq_rel": ["acquire", "release"]}
@@ -112,14 +118,112 @@ def run(folder, targets):
     sys.exit("mutate: bazelw test failed:\n" + result.stdout[-3000:])
 
 
+def bazel(folder, command, *arguments):
+    """The lines that it writes."""
+    result = subprocess.run(
+        ["./bazelw", command, "--noshow_progress", *arguments], cwd=folder, stdout=subprocess.PIPE, text=True, check=False
+    )
+    if result.returncode != 0:
+        sys.exit(f"mutate: bazelw {command} failed")
+    return result.stdout.split("\n")[:-1]
+
+
+def programs(folder, stage):
+    """The C++ tests of a stage, each as the program to run."""
+    tests = bazel(folder, "query", f"kind(cc_test, set({' '.join(stage)}))")
+    return [os.path.join("bazel-bin", test[2:].replace(":", "/")) for test in tests]
+
+
+def notices(folder, program, number):
+    """Whether the program fails with the mutant; None if there is no such mutant after all."""
+    environment = dict(os.environ, MULTISLOT_MUTANT=str(number), TEST_TMPDIR=os.path.join(folder, "bazel-bin"))
+    for name in ("GTEST_SHUFFLE", "PYTHONHOME"):
+        environment.pop(name, None)
+    try:
+        result = subprocess.run(
+            [os.path.join(folder, program)],
+            # As Bazel does it.
+            cwd=os.path.join(folder, program + ".runfiles", "multislot"),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return True
+    return None if result.returncode == mechanical_mutants.NO_MUTANT else result.returncode != 0
+
+
+TIMEOUT = 100  # seconds; more than any of the tests takes
+
+
+def mechanical(folder, options):
+    sources = subprocess.run(
+        ["git", "ls-files", "multislot/*.h", "multislot/*.cc", "c10/*.h", "c10/*.cpp"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.split()
+    chosen = []
+    for source in sources:
+        if source in mutants.NOT_MECHANICAL:
+            continue
+        path = os.path.join(folder, source)
+        text, new = mechanical_mutants.instrument(source, open(path, encoding="utf-8").read(), len(chosen) + 1)
+        chosen += new
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+    chosen = [mutant for mutant in chosen if options.only in f"{mutant[1]}: {mutant[3]}"]
+    if options.list:
+        for _, file, line, what in chosen:
+            print(f"{file}:{line}: {what}")
+        return 0
+    core, adapter = list(stages("multislot/")), list(stages("multislot/cpython/"))
+    wanted = [test for stage in core + adapter for test in stage]
+    bazel(folder, "build", "--color=no", "--copt=-w", "--build_tests_only", *wanted)
+    programs_of = {True: [programs(folder, stage) for stage in adapter], False: [programs(folder, stage) for stage in core]}
+
+    def what_notices(mutant):
+        number, file, _, _ = mutant
+        for stage, tests in enumerate(programs_of[file.startswith("multislot/cpython/")]):
+            for program in tests:
+                noticed = notices(folder, program, number)
+                if noticed is None:
+                    return "nothing", None
+                if noticed and all(notices(folder, program, number) for _ in range(options.repeat - 1)):
+                    return "checker" if stage == 0 else "tests", os.path.basename(program)
+                if noticed:
+                    print(f"{file}: {mutant[3]}: not each time by {os.path.basename(program)}", flush=True)
+        return "survived", None
+
+    counts = {"checker": 0, "tests": 0, "explained": 0, "survived": 0, "nothing": 0}
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for mutant, (kind, program) in zip(chosen, pool.map(what_notices, chosen)):
+            _, file, line, what = mutant
+            reason = mutants.EQUIVALENT.get(f"{os.path.basename(file)}: {what}")
+            if kind == "survived" and reason:
+                kind = "explained"
+            counts[kind] += 1
+            if kind != "nothing":
+                verdict = program or ("SURVIVES" if kind == "survived" else f"changes nothing: {reason}")
+                print(f"{file}:{line}: {what}  {verdict}", flush=True)
+    print(
+        f"{len(chosen) - counts['nothing']} mechanical mutants: {counts['checker']} caught by the checker, "
+        f"{counts['tests']} by other tests, {counts['explained']} explained, {counts['survived']} survive"
+    )
+    return 1 if counts["survived"] else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", nargs="?")
     parser.add_argument("--only", default="", help="mutants with this text in their names")
     parser.add_argument("--list", action="store_true", help="name them, and try none")
+    parser.add_argument("--mechanical", action="store_true", help="the mechanical ones")
+    parser.add_argument("--repeat", type=int, default=1, help="how often the same test has to notice it")
     options = parser.parse_args()
-    chosen = [mutant for mutant in all_mutants() if options.only in mutant[0]]
-    if options.list:
+    if not options.mechanical:
+        chosen = [mutant for mutant in all_mutants() if options.only in mutant[0]]
+    if options.list and not options.mechanical:
         print("\n".join(f"{name}: {file}" for name, file, _ in chosen))
         return 0
     cache = os.environ.get("MULTISLOT_CACHE") or os.path.join(
@@ -133,6 +237,8 @@ def main():
     subprocess.run(["git", "reset", "--quiet", "--hard", head.stdout.strip()], cwd=folder, check=True)
     if os.path.exists(os.path.join(ROOT, ".bazelrc.user")):
         shutil.copy(os.path.join(ROOT, ".bazelrc.user"), folder)
+    if options.mechanical:
+        return mechanical(folder, options)
     counts = {"checker": 0, "tests": 0, "compiler": 0, "explained": 0, "survived": 0}
     for name, file, text in chosen:
         started = time.monotonic()
