@@ -134,8 +134,8 @@ def programs(folder, stage):
     return [os.path.join("bazel-bin", test[2:].replace(":", "/")) for test in tests]
 
 
-def notices(folder, program, number):
-    """Whether the program fails with the mutant; None if there is no such mutant after all."""
+def notices(folder, program, number, seconds):
+    """Whether the program fails with the mutant, or takes longer; None if there is no such mutant after all."""
     environment = dict(os.environ, MULTISLOT_MUTANT=str(number), TEST_TMPDIR=os.path.join(folder, "bazel-bin"))
     for name in ("GTEST_SHUFFLE", "PYTHONHOME"):
         environment.pop(name, None)
@@ -148,15 +148,12 @@ def notices(folder, program, number):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=TIMEOUT,
+            timeout=seconds,
             check=False,
         )
     except subprocess.TimeoutExpired:
         return True
     return None if result.returncode == mechanical_mutants.NO_MUTANT else result.returncode != 0
-
-
-TIMEOUT = 100  # seconds; more than any of the tests takes
 
 
 def mechanical(folder, options):
@@ -182,14 +179,21 @@ def mechanical(folder, options):
     bazel(folder, "build", "--color=no", "--copt=-w", "--build_tests_only", *wanted)
     programs_of = {True: [programs(folder, stage) for stage in adapter], False: [programs(folder, stage) for stage in core]}
 
+    limits = {}  # seconds
+    for program in [program for stages_of in programs_of.values() for stage in stages_of for program in stage]:
+        started = time.monotonic()
+        if notices(folder, program, 0, 600):
+            sys.exit(f"mutate: {program} fails without a mutant")
+        limits[program] = 20 + 10 * (time.monotonic() - started)
+
     def what_notices(mutant):
         number, file, _, _ = mutant
         for stage, tests in enumerate(programs_of[file.startswith("multislot/cpython/")]):
             for program in tests:
-                noticed = notices(folder, program, number)
+                noticed = notices(folder, program, number, limits[program])
                 if noticed is None:
                     return "nothing", None
-                if noticed and all(notices(folder, program, number) for _ in range(options.repeat - 1)):
+                if noticed and all(notices(folder, program, number, limits[program]) for _ in range(options.repeat - 1)):
                     return "checker" if stage == 0 else "tests", os.path.basename(program)
                 if noticed:
                     print(f"{file}: {mutant[3]}: not each time by {os.path.basename(program)}", flush=True)
