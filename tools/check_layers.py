@@ -71,7 +71,7 @@ def main():
         if own is None:
             bad.append(f"{file}: in no layer of tools/check_layers.py")
             continue
-        for included in re.findall(r'^#include "(.*)"', open(file, encoding="utf-8").read(), re.M):
+        for included in re.findall(r'^#include "(\S*)"', open(file, encoding="utf-8").read(), re.M):
             if included.startswith("absl/"):  # below all of it
                 continue
             other = layer(included)

@@ -7,8 +7,10 @@
 namespace multislot {
 namespace conformance {
 
+// [suite]
 using Subject = ::testing::Types<BasicPyHandleCache<CustomSlotPolicy>>;
 INSTANTIATE_TYPED_TEST_SUITE_P(OwnPolicy, Conformance, Subject);
+// [end suite]
 
 }  // namespace conformance
 }  // namespace multislot

@@ -13,11 +13,13 @@
 
 namespace multislot {
 
+// [lock]
 // Held while a slot is filled; a fork waits for it, so the child finds it free.
 inline std::mutex g_custom_mutex;
 inline const int g_custom_fork_handlers = pthread_atfork(
     [] { g_custom_mutex.lock(); }, [] { g_custom_mutex.unlock(); },
     [] { g_custom_mutex.unlock(); });
+// [end lock]
 
 // Four slots, found from the first one on.
 class CustomSlotPolicy {
@@ -28,6 +30,7 @@ class CustomSlotPolicy {
 
   static constexpr std::size_t capacity() noexcept { return 4; }
 
+  // [find]
   // A slot may go to another interpreter while this reads it. Then the handle
   // is the other one's, and the second look at the id says so: the acquire load
   // of the handle pairs with the release store in publish(), which comes after
@@ -43,11 +46,13 @@ class CustomSlotPolicy {
     }
     return nullptr;
   }
+  // [end find]
 
   PyObject* find_fast(const Interpreter* interpreter) const noexcept {
     return find(interpreter);
   }
 
+  // [publish]
   PyObject* publish(const Interpreter* interpreter,
                     PyObject* handle) const noexcept {
     std::lock_guard<std::mutex> lock(g_custom_mutex);
@@ -65,6 +70,7 @@ class CustomSlotPolicy {
     }
     return nullptr;
   }
+  // [end publish]
 
   std::size_t occupancy() const noexcept {
     std::size_t count = 0;
@@ -77,12 +83,14 @@ class CustomSlotPolicy {
   }
 
  private:
+  // [slot]
   struct Slot {
     std::atomic<std::uint64_t> id{0};  // of no interpreter
     std::atomic<PyObject*> handle{nullptr};
   };
 
   mutable Slot slots_[4];
+  // [end slot]
 };
 
 }  // namespace multislot
