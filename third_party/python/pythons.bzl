@@ -8,7 +8,7 @@ found, two cc_libraries named after it:
                                          executable
     @multislot_pythons//:py311           for programs that embed it: libpython too
 
-and `default_headers` and `default` for the one that comes first. Its file
+and `default_headers` and `default_with_libpython` for the one that comes first. Its file
 defs.bzl lists them: PYTHONS maps names to versions, DEFAULT_PYTHON is the name
 of the one that comes first.
 
@@ -45,7 +45,7 @@ alias(
 )
 
 alias(
-    name = "default",
+    name = "default_with_libpython",
     actual = ":{name}",
 )
 """
