@@ -52,9 +52,11 @@ std::size_t BytesOf(std::size_t size) noexcept {
 }
 
 // Whether it is mapped, not allocated.
-bool IsMapped(std::size_t bytes) noexcept { return bytes >= 64 * 1024; }
+[[maybe_unused]] bool IsMapped(std::size_t bytes) noexcept {
+  return bytes >= 64 * 1024;
+}
 
-void FreeZeroed(void* memory, std::size_t bytes) noexcept {
+void FreeZeroed(void* memory, [[maybe_unused]] std::size_t bytes) noexcept {
 #if defined(MAP_NORESERVE)
   if (memory != nullptr && IsMapped(bytes)) {
     munmap(memory, bytes);
