@@ -13,10 +13,6 @@
 // Where traits.h lets a cache differ, the suite tests what the traits say. In
 // comments, (Sn) is the number of the scenario in docs/scenarios.md.
 
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
@@ -682,6 +678,9 @@ TYPED_TEST_P(Conformance, ALookupOverlapsItsInterpretersEnd) {
 // were filling. The threads do nothing but fill, so every few forks find one of
 // them in the middle; there are many forks.
 TYPED_TEST_P(Conformance, AForkInTheMiddleOfFills) {
+#if defined(_WIN32)
+  GTEST_SKIP() << "Windows has no fork()";
+#else
   struct Filler {
     std::optional<TypeParam> cache;
     // (1) is released after the cache was constructed and (2) comes before the
@@ -750,6 +749,7 @@ TYPED_TEST_P(Conformance, AForkInTheMiddleOfFills) {
   }
   done = true;
   for (std::thread& thread : filling) thread.join();
+#endif
 }
 
 // (S24) Hits, and overflows, make no shared write: the cache's memory, and the
@@ -759,13 +759,8 @@ TYPED_TEST_P(Conformance, AHitWritesNothing) {
     TypeParam cache;
     typename TestFixture::Interpreter interpreter;
   };
-  const std::size_t size =
-      (sizeof(Shared) / static_cast<std::size_t>(getpagesize()) + 1) *
-      static_cast<std::size_t>(getpagesize());
-  void* pages = mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  ASSERT_NE(pages, MAP_FAILED);
-  Shared* shared = new (pages) Shared;
+  Pages pages(sizeof(Shared));
+  Shared* shared = new (pages.memory()) Shared;
   auto& python = this->NewPython();
   PyObject* handle =
       shared->cache.ptr_or(&shared->interpreter, [&] { return python.make(); });
@@ -774,7 +769,7 @@ TYPED_TEST_P(Conformance, AHitWritesNothing) {
   auto& outside = this->NewPython();
 
   const auto look = [&] {
-    mprotect(pages, size, PROT_READ);
+    if (!pages.MakeReadOnly()) _exit(2);
     const bool hit = shared->cache.ptr_or(&shared->interpreter, [&] {
       return python.make();
     }) == handle;
@@ -791,7 +786,6 @@ TYPED_TEST_P(Conformance, AHitWritesNothing) {
     EXPECT_DEATH(look(), "");
   }
   shared->~Shared();
-  munmap(pages, size);
 }
 
 REGISTER_TYPED_TEST_SUITE_P(

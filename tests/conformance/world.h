@@ -1,10 +1,19 @@
 #ifndef TESTS_CONFORMANCE_WORLD_H_
 #define TESTS_CONFORMANCE_WORLD_H_
 
+#if defined(_WIN32)
+#ifndef NOMINMAX
+#define NOMINMAX
+#endif
+#include <process.h>
+#include <windows.h>
+#else
 #include <pthread.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#endif
 
 #include <atomic>
 #include <condition_variable>
@@ -12,6 +21,7 @@
 #include <cstddef>
 #include <deque>
 #include <mutex>
+#include <new>
 #include <string>
 #include <thread>
 #include <utility>
@@ -72,9 +82,49 @@ class Python {
 // For caches whose fills take a lock: free in the child of a fork, and what it
 // guards whole. A fork waits for it.
 inline std::mutex g_fork_safe_mutex;
+#if !defined(_WIN32)
 [[maybe_unused]] inline const int g_fork_handlers = pthread_atfork(
     [] { g_fork_safe_mutex.lock(); }, [] { g_fork_safe_mutex.unlock(); },
     [] { g_fork_safe_mutex.unlock(); });
+#endif
+
+// Zeroed memory in pages of its own, which can be made read-only.
+class Pages {
+ public:
+#if defined(_WIN32)
+  explicit Pages(std::size_t size)
+      : memory_(VirtualAlloc(nullptr, size, MEM_RESERVE | MEM_COMMIT,
+                             PAGE_READWRITE)),
+        size_(size) {
+    if (memory_ == nullptr) throw std::bad_alloc();
+  }
+  ~Pages() { VirtualFree(memory_, 0, MEM_RELEASE); }
+
+  bool MakeReadOnly() {
+    DWORD before;
+    return VirtualProtect(memory_, size_, PAGE_READONLY, &before) != 0;
+  }
+#else
+  explicit Pages(std::size_t size)
+      : memory_(mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)),
+        size_(size) {
+    if (memory_ == MAP_FAILED) throw std::bad_alloc();
+  }
+  ~Pages() { munmap(memory_, size_); }
+
+  bool MakeReadOnly() { return mprotect(memory_, size_, PROT_READ) == 0; }
+#endif
+
+  Pages(const Pages&) = delete;
+  Pages& operator=(const Pages&) = delete;
+
+  void* memory() { return memory_; }
+
+ private:
+  void* memory_;
+  std::size_t size_;
+};
 
 // Where so many threads wait for one another, once. They sleep until the last
 // one comes, and then go on at the same time as far as that can be had.
@@ -109,6 +159,8 @@ class Rendezvous {
   std::atomic<std::size_t> asleep_;
 };
 
+#if !defined(_WIN32)
+
 // For a child process that needs microseconds. If it spins it ends by SIGXCPU
 // after a second of processor time, and if it sleeps by SIGALRM, which comes
 // when a loaded machine has long let it run.
@@ -132,6 +184,8 @@ inline std::string HowItEnded(int status) {
       return "by signal " + std::to_string(WTERMSIG(status));
   }
 }
+
+#endif
 
 // Calls function(i) for each i below the number of threads, each on a thread of
 // its own, all at the same time as far as that can be had; returns when all

@@ -1,12 +1,9 @@
 #include "multislot/interpreter.h"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <fstream>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -19,6 +16,7 @@
 #include "multislot/internal/bits.h"
 #include "multislot/internal/registry.h"
 #include "multislot/internal/tag.h"
+#include "tests/multislot/resident_memory.h"
 
 // Every form of operator new, but those for large alignments, counts its calls,
 // and fails on request.
@@ -72,14 +70,6 @@ class HomeIndexTest : public ::testing::Test {
  private:
   Interpreter worn_[200];
 };
-
-// In bytes.
-std::int64_t ResidentMemory() {
-  std::int64_t all = 0;
-  std::int64_t resident = 0;
-  std::ifstream("/proc/self/statm") >> all >> resident;
-  return resident * getpagesize();
-}
 
 TEST(InterpreterTest, IsRegisteredUntilItRetires) {
   Interpreter interpreter;

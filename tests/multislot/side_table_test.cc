@@ -1,13 +1,14 @@
 #include "multislot/side_table.h"
 
+#if !defined(_WIN32)
 #include <sys/wait.h>
 #include <unistd.h>
+#endif
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <fstream>
 #include <iterator>
 #include <limits>
 #include <memory>
@@ -26,6 +27,7 @@
 #include "multislot/internal/table_fill.h"
 #include "multislot/interpreter.h"
 #include "multislot/slot_policy.h"
+#include "tests/multislot/resident_memory.h"
 
 namespace multislot {
 namespace {
@@ -90,13 +92,6 @@ std::size_t FreeTables() {
     for (; table != nullptr; table = table->next) ++count;
   }
   return count;
-}
-
-std::int64_t ResidentMemory() {
-  std::int64_t all = 0;
-  std::int64_t resident = 0;
-  std::ifstream("/proc/self/statm") >> all >> resident;
-  return resident * getpagesize();
 }
 
 // Those of interpreters, each in a table of its own that grows.
@@ -350,6 +345,7 @@ TEST(SideTableTest, SparseUseTakesLittleMemory) {
   EXPECT_LE(ResidentMemory() - resident_before, 60'000'000);
 }
 
+#if !defined(_WIN32)
 // Address space is not memory: a fork is not refused for it.
 TEST(SideTableTest, AForkWithManySparseTables) {
   if (sizeof(void*) < 8) return;  // there is not that much of it
@@ -366,6 +362,7 @@ TEST(SideTableTest, AForkWithManySparseTables) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(WEXITSTATUS(status), 1);
 }
+#endif
 
 // Slow and right.
 TEST(SideTableTest, IndicesRunOut) {
@@ -429,6 +426,7 @@ TEST(SideTableTest, MemoryRunsOut) {
   }
 }
 
+#if !defined(_WIN32)
 // The child of a fork finds tables whole while other threads fill them, and
 // fills its own.
 TEST(SideTableTest, AForkWhileTablesGrow) {
@@ -464,6 +462,7 @@ TEST(SideTableTest, AForkWhileTablesGrow) {
   done = true;
   filling.join();
 }
+#endif
 
 TEST(InterpreterTest, SaysOfAnIdWhetherItLives) {
   Interpreter interpreter;
