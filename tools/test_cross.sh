@@ -58,8 +58,9 @@ link_tools() { # link_tools TRIPLE FOLDER
   done
 }
 
-cross() { # cross ARCHITECTURE TRIPLE MACHINE
+cross() { # cross ARCHITECTURE TRIPLE MACHINE TEST-TO-LEAVE-OUT...
   local architecture=$1 triple=$2 machine=$3 tools=$cache/$1
+  local without=("*.ANullInterpreter" "*.AHitWritesNothing" "*.AForkWithManySparseTables" "${@:4}")
   apt_install "$triple-g++" "g++-$triple"
   apt_install "qemu-$architecture" qemu-user
   link_tools "$triple" "$tools"
@@ -71,7 +72,7 @@ cross() { # cross ARCHITECTURE TRIPLE MACHINE
   bazel_test --platform_suffix="$architecture" \
     --repo_env=CC="$tools/gcc" --repo_env=PATH="$tools:$PATH" \
     --run_under="qemu-$architecture -L /usr/$triple" \
-    --test_env=GTEST_FILTER=-*.ANullInterpreter:*.AHitWritesNothing:*.AForkWithManySparseTables \
+    --test_env=GTEST_FILTER="-$(IFS=: && echo "${without[*]}")" \
     --copt=-Wno-psabi --test_timeout=300 --test_env=GTEST_SHUFFLE=0 \
     "${core[@]}" //tests/shared_objects/...
   "$tools/readelf" --file-header "$cache/link-bin/tests/conformance/default_test" |
@@ -158,7 +159,11 @@ for what; do
   case $what in
     aarch64) cross aarch64 aarch64-linux-gnu AArch64 ;;
     arm) cross arm arm-linux-gnueabihf ARM ;;
-    s390x) cross s390x s390x-linux-gnu "IBM S/390" ;;
+    s390x)
+      # These fork a hundred times, which takes minutes here and has nothing to do
+      # with the order of bytes.
+      cross s390x s390x-linux-gnu "IBM S/390" "*.AForkInTheMiddleOfFills" "*.AForkWhileTablesGrow"
+      ;;
     windows) windows ;;
     gcc9) old gcc9 "GCC: (Debian 9." "$cache/debian11/usr/bin/gcc-9" ;;
     clang11)
