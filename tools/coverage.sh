@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 #
-# Runs the tests with gcc's coverage, and says which lines and branches of c10/
-# and multislot/ none of them reaches. What is missing comes with apt-get if root
-# runs this.
+# Runs the tests with gcc's coverage, and lists the lines and branches of c10/ and
+# multislot/ that no test reaches. Run by root, it installs what is missing with
+# apt-get.
 #
 #   tools/coverage.sh [--python NAME]... [TARGET...]
 #
 # NAME is one of third_party/python/find_pythons.sh's; default: the oldest and the
 # newest. TARGET: default //tests/... and //examples/...
 #
-# docs/correctness.md explains what is left. Status 1 if a line is not reached
-# that no comment with GCOVR_EXCL explains, or if a test fails.
+# docs/correctness.md explains the lines that remain. Status 1 if a test fails, or
+# if a line without a GCOVR_EXCL comment is not reached.
 
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -52,7 +52,7 @@ status=0
 
 echo "coverage: of c10/ and multislot/, with ${pythons[*]}"
 cd "$root" || exit 1
-# Branches that only an exception takes are the compiler's.
+# The compiler adds the branches that only an exception takes.
 gcovr --root . --object-directory "$output" --filter '(c10|multislot)/' --exclude '.*/python_stub.h' \
   --exclude-throw-branches --exclude-unreachable-branches --gcov-ignore-parse-errors \
   --json "$log" "$output" 2>/dev/null || exit 1
