@@ -1,4 +1,4 @@
-"""What multislot needs, for a WORKSPACE; with bzlmod, MODULE.bazel says it."""
+"""multislot's dependencies for a WORKSPACE; MODULE.bazel has those for bzlmod."""
 
 load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
 load("@bazel_tools//tools/build_defs/repo:utils.bzl", "maybe")
@@ -35,8 +35,8 @@ def multislot_deps():
         urls = ["https://github.com/abseil/abseil-cpp/archive/refs/tags/20220623.1.tar.gz"],
     )
 
-    # Looks at the machine only when it is used: by //multislot/cpython, unless
-    # --//multislot/cpython:python names another.
+    # Searches the machine only when it is used: by //multislot/cpython, unless
+    # --//multislot/cpython:python names another Python.
     maybe(
         python_headers_and_libraries,
         name = "multislot_pythons",

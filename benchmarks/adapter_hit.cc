@@ -5,29 +5,29 @@
 //   ./bazelw run //benchmarks:adapter_hit -- --interpreters=64
 //
 // Each iteration calls a function that returns one object, as an extension
-// does. The compiler can carry nothing over to the next iteration, the
-// processor can overlap them: this is throughput, with everything in the
-// first-level cache and every branch predicted.
+// does. The compiler cannot combine iterations, but the processor can overlap
+// them: this is throughput, with everything in the first-level cache and every
+// branch predicted.
 //
 //   main        --interpreters=1: in the main interpreter, before there was
 //               another
 //   main_of_8   in the main interpreter while seven others live
 //   last_of_8   in the last of those, which is the first in its place of the
 //               adapter's table, as it is in most processes
-//   in_turn     in the main interpreter and in that one by turns: with a switch
-//               of the thread's interpreter before each call
+//   in_turn     in the main interpreter and in that one by turns: the thread
+//               switches interpreters before each call
 //   colliding   in an interpreter that is not the first in its place
-//   last_of_64  --interpreters=64: in the last of as many
+//   last_of_64  --interpreters=64: in the last of 64
 //
-// Alone is a run of its own since some things are never again as fast once
-// there was a second interpreter. adapter_peers.h has what is compared.
+// `main` is a separate run because pybind11 stays slow after a second
+// interpreter has existed. adapter_peers.h lists what is compared.
 //
-// first_lookup is what an interpreter's first lookup in a cache takes, in turn
-// in 10,000 caches, whose make() returns None; first_lookup/make is that make()
-// alone. `audit` is an event for CPython's audit hooks, with the one that
-// SingleInterpreterFastPath adds (main) and without (main_of_8, where it would
-// be of no use). Compare within one run only, and look at the fastest of the
-// repetitions first: what else the machine does can only add to it.
+// first_lookup measures an interpreter's first lookups in 10,000 caches, whose
+// make() returns None; first_lookup/make is that make() alone. `audit` is an
+// event for CPython's audit hooks, with the hook of SingleInterpreterFastPath
+// (main) and without it (main_of_8, where the hook would have no use). Compare
+// within one run only. Look at the fastest repetition first: other work on the
+// machine can only slow one down.
 
 #include <Python.h>
 
@@ -64,7 +64,7 @@ using multislot::cpython::SubInterpreter;
 
 void Run(benchmark::State& state, Peer peer) {
   const Module module;
-  peer(module);  // what the first lookup does besides
+  peer(module);  // the first lookup does more
   for (auto _ : state) Opaque(peer(*Opaque(&module)));
 }
 
@@ -76,7 +76,7 @@ std::vector<std::unique_ptr<SubInterpreter>> SubInterpreters(int count) {
     interpreters.push_back(std::make_unique<SubInterpreter>());
     In in(*interpreters.back());
     const Module module;
-    if (i < 8) NoSlot(module);  // takes one of the eight that there are
+    if (i < 8) NoSlot(module);  // takes one of the eight slots
   }
   return interpreters;
 }
@@ -105,8 +105,8 @@ bool IsFirstInItsPlace(const SubInterpreter& interpreter) {
          nullptr;
 }
 
-// One whose record is not the first in its place, after as many others as it
-// takes, which end.
+// An interpreter whose record is not the first in its place. Makes and ends
+// others until there is one.
 std::unique_ptr<SubInterpreter> Colliding() {
   std::vector<std::unique_ptr<SubInterpreter>> made;
   do {
@@ -135,7 +135,7 @@ ABSL_ATTRIBUTE_NOINLINE PyObject* MakeNone() {
 
 constexpr int kFirstLookups = 10000;
 
-// Calls look_up(i) for each i, in an interpreter that has looked nothing up.
+// Calls look_up(i) for each i, in a new interpreter.
 template <typename LookUp>
 void FirstLookups(benchmark::State& state, LookUp look_up) {
   while (state.KeepRunningBatch(kFirstLookups)) {
@@ -179,7 +179,7 @@ void RegisterAll(int interpreters) {
         add("last_of_64", InLast);
       }
     } else if (peer == NoSlot) {
-      // Of eight interpreters each has one.
+      // Each of the eight interpreters has one.
     } else if (interpreters == 1) {
       add("main", InMain);
     } else {

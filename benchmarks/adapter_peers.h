@@ -5,14 +5,14 @@
 
 #include "multislot/interpreter.h"
 
-// How an extension may get an object that is its interpreter's own, math.sqrt
-// here: by multislot, and by what a user would take instead. Each a function
-// that returns a borrowed reference, or what can be taken for one.
+// Ways for an extension to get its interpreter's own object, here math.sqrt:
+// multislot, and what users would use instead. Each is a function that returns
+// a borrowed reference, or something that can be used like one.
 
 namespace benchmarks {
 
-// An extension's module in the current interpreter, with what it may have at
-// hand: its module state and a type of its own.
+// An extension's module in the current interpreter, with module state and a
+// type of its own.
 class Module {
  public:
   Module();
@@ -32,17 +32,17 @@ class Module {
 
 using Peer = void* (*)(const Module&);
 
-// Asks CPython for the current interpreter, and no more.
+// Only asks CPython for the current interpreter.
 void* Floor(const Module&);
 
-// HandleCache<SideTable>, the default: as it is used, with
-// SingleInterpreterFastPath, and for code that holds the interpreter already.
+// HandleCache<SideTable>, the default: by itself, with
+// SingleInterpreterFastPath, and with the interpreter given.
 void* GetOrCreate(const Module&);
 void* GetOrCreateIfSeveral(const Module&);
 void* GetOrCreateGiven(const Module&);
 
 // HandleCache<FixedSlots<8>>, for an interpreter that has a slot, and for one
-// that has none since eight others have them all.
+// that has none because eight others have them all.
 void* GetOrCreateFixed(const Module&);
 void* NoSlot(const Module&);
 
@@ -57,24 +57,24 @@ void* Import(const Module&);
 // A dict lookup in PyInterpreterState_GetDict, by a key that is made once.
 void* InterpreterDict(const Module&);
 
-// In the module's state, for code that has the module: a method of it.
+// In the module's state, for code that has the module, such as its methods.
 void* ModuleState(const Module&);
 
-// The same for code that has an object of a type that the module defines, and
-// has to find the module first (PyType_GetModuleByDef; before CPython 3.11
-// PyType_GetModule, which does not do for a subclass).
+// The same for code that has an object of one of the module's types, and has to
+// find the module first (PyType_GetModuleByDef; before CPython 3.11
+// PyType_GetModule, which does not work for a subclass).
 void* ModuleStateByType(const Module&);
 
 // An array with a place for each interpreter id, as generated code has it.
 void* IdArray(const Module&);
 
 #if __has_include(<pybind11/gil_safe_call_once.h>)
-// pybind11's gil_safe_call_once_and_store::get_stored(). It came after pybind11
-// 2.10.
+// pybind11's gil_safe_call_once_and_store::get_stored(), which is newer than
+// pybind11 2.10.
 void* PybindStored(const Module&);
 #endif
 
-// pybind11's version; null where it is not measured.
+// pybind11's version; null if it is not measured.
 const char* PybindVersion();
 
 struct NamedPeer {

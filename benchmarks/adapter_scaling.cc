@@ -1,11 +1,11 @@
-// What adapter_hit measures, by several threads at the same time, each in an
-// interpreter with a GIL of its own (CPython 3.12 and up), through the same
-// caches.
+// The lookups of adapter_hit, in several threads at the same time, through the
+// same caches. Each thread is in an interpreter with its own GIL (CPython 3.12
+// and up).
 //
 //   ./bazelw run //benchmarks:adapter_scaling_py312
 //
-// See thread_ns: the same for any number of threads that do not slow one
-// another down, as long as each has a core.
+// See thread_ns: it stays the same if the threads do not slow one another down,
+// as long as each has a core.
 
 #include <Python.h>
 
@@ -21,7 +21,8 @@
 namespace benchmarks {
 namespace {
 
-// An interpreter of the thread that makes it, which is attached to none.
+// An interpreter for the thread that makes it. The thread must be attached to
+// none.
 class OwnInterpreter {
  public:
   OwnInterpreter() {
@@ -53,13 +54,13 @@ class OwnInterpreter {
 void Run(benchmark::State& state, Peer peer) {
   const OwnInterpreter interpreter;
   const Module module;
-  peer(module);  // what the first lookup does besides
+  peer(module);  // the first lookup does more
   EachThread(state, [&] { Opaque(peer(*Opaque(&module))); });
 }
 
 void RegisterAll() {
   for (const auto& [name, peer] : kPeers) {
-    // One's key is an object of one interpreter, the other's slot goes to any.
+    // The one's key belongs to one interpreter; the other's slots go to any.
     if (peer == InterpreterDict || peer == NoSlot) continue;
     Register(std::string("threads/") + name,
              [peer = peer](benchmark::State& state) { Run(state, peer); })

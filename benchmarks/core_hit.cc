@@ -2,19 +2,19 @@
 //
 //   ./bazelw run //benchmarks:core_hit
 //
-// Each iteration looks one interpreter up in one cache that is full. The
-// compiler can carry nothing over to the next iteration, the processor can
-// overlap them: this is throughput, with everything in the first-level cache
-// and every branch predicted. Two ways:
+// Each iteration looks up one interpreter in one full cache. The compiler
+// cannot combine iterations, but the processor can overlap them: this is
+// throughput, with everything in the first-level cache and every branch
+// predicted. Two ways:
 //
-//   getter   a call of a function that does just this lookup, as an object's
-//            getter for its handle does. Whether the slow path costs the hit
-//            registers and stack, shows here.
-//   inlined  the lookup as part of the loop itself; the least it can be.
+//   getter   a call of a function that does only this lookup, like an object's
+//            getter for its handle. It shows whether the slow path costs the
+//            hit registers and stack.
+//   inlined  the lookup inlined in the loop; the lower bound
 //
 // The floor of each is one atomic load of a pointer in the same place. Compare
-// within one run only, and look at the fastest of the repetitions first: what
-// else the machine does can only add to it.
+// within one run only. Look at the fastest repetition first: other work on the
+// machine can only slow one down.
 
 #include <cstddef>
 #include <string>

@@ -1,21 +1,20 @@
-// What a cache takes of memory, with its share of what is behind it.
+// How much memory a cache takes, with its share of tables and the like.
 //
 //   ./bazelw run //benchmarks:core_memory
 //
-// The time says nothing here. Each figure is measured once, in a process of its
-// own, which finds nothing that others have left.
+// The times mean nothing here. Each figure is measured once, in a new process.
 //
 //   cache/CACHE/INTERPRETERS/CACHES
-//                 So many caches, each filled by every interpreter that it has
-//                 a slot for. The counters have what the caches and all that is
-//                 behind them take, divided by the number of caches:
-//                 resident_per_cache what is resident, in whole pages, so it
-//                 says something if there are many; bytes_per_cache what the
-//                 allocator has given out, touched or not.
+//                 So many caches; every interpreter that has a slot in a cache
+//                 has filled it. The counters divide the memory of the caches
+//                 and of their tables by the number of caches:
+//                 resident_per_cache is resident memory, in whole pages, so it
+//                 needs many caches; bytes_per_cache is what the allocator has
+//                 given out, touched or not.
 //   sparse/side_table
-//                 Of 900,000 caches each of 64 interpreters has filled the last
-//                 one only: resident_per_interpreter.
-//   interpreter   10,000 interpreters that live at once, without caches:
+//                 Each of 64 interpreters has filled only the last one of
+//                 900,000 caches: resident_per_interpreter.
+//   interpreter   10,000 live interpreters without caches:
 //                 bytes_per_interpreter is what the allocator has given out.
 
 #include <fcntl.h>
@@ -43,8 +42,8 @@ struct Memory {
   double resident;
 };
 
-// Anonymous memory: the program's own pages come as they are used. (What statm
-// says may be many pages behind.)
+// Anonymous memory, because the program's own pages are loaded on use. (statm
+// may lag behind by many pages.)
 double Resident() {
   char text[4096];
   const int file = open("/proc/self/smaps_rollup", O_RDONLY);
@@ -62,7 +61,7 @@ Memory Now() {
   return {static_cast<double>(info.uordblks + info.hblkhd), Resident()};
 }
 
-// What use(prepare()) takes, beyond what prepare() does. Both return what they
+// The memory that use(prepare()) takes beyond prepare(). Both return what they
 // have made.
 template <typename Prepare, typename Use>
 Memory Taken(Prepare prepare, Use use) {
@@ -71,7 +70,7 @@ Memory Taken(Prepare prepare, Use use) {
   const pid_t child = fork();
   if (child == 0) {
     const auto prepared = prepare();
-    malloc_trim(0);  // what is free is no longer resident
+    malloc_trim(0);  // so that free memory is not resident
     const Memory before = Now();
     [[maybe_unused]] const auto used = use(prepared);
     const Memory after = Now();

@@ -1,11 +1,10 @@
-// What it costs when no slot answers, and what interpreters cost that come and
-// go.
+// The cost of lookups that do not hit, and of interpreters that come and go.
 //
 //   ./bazelw run //benchmarks:core_miss
 //
-//   accessor      the slow accessor, called as a lookup calls it, and no more
-//   miss          a lookup in an empty cache whose accessor has nothing to give
-//   overflow      a lookup of one interpreter more than the cache has slots for
+//   accessor      only the accessor, called as a lookup calls it
+//   miss          a lookup in an empty cache whose accessor returns null
+//   overflow      a lookup of an interpreter for which the cache has no slot
 //   fill          an interpreter's first lookup in a cache. With a SideTable
 //   the
 //                 interpreter's table grows meanwhile, from nothing.
@@ -15,9 +14,9 @@
 //   interpreter   an interpreter registers and retires; with a cache's name, it
 //                 fills one such cache in between
 //
-// The accessor returns a pointer and does nothing else. Throughput; caches that
-// are filled lie one after the other, and the processor sees them coming.
-// Misses and overflows find everything in the first-level cache.
+// The accessor returns a pointer and does nothing else. All of it is
+// throughput. Fills go through an array of caches, which the processor
+// prefetches. Misses and overflows find everything in the first-level cache.
 
 #include <cstddef>
 #include <memory>
@@ -61,8 +60,8 @@ void Overflow(benchmark::State& state) {
   }
 }
 
-// Measures the lookups of an interpreter in caches that others have filled
-// before, up to so many slots, and are alive or not.
+// Measures an interpreter's lookups in caches of which others have filled so
+// many slots; these interpreters are alive or not.
 enum class Others { kAlive, kRetired };
 
 template <typename Cache>

@@ -23,10 +23,9 @@
 #include "multislot/single_slot.h"
 #include "multislot/slot_policy.h"
 
-// What a user may take to remember a handle for each interpreter, all with the
-// interface of BasicPyHandleCache as far as the benchmarks need it. Each rival
-// is as fast as its idea allows and as right as that: what it gets wrong, its
-// comment says.
+// Ways to keep a handle for each interpreter, all with the part of
+// BasicPyHandleCache's interface that the benchmarks need. Each rival is as
+// fast as its idea allows. Its comment says what it gets wrong.
 
 namespace benchmarks {
 
@@ -37,13 +36,13 @@ using multislot::kUnlimited;
 using multislot::SideTable;
 using multislot::SingleSlot;
 
-// Something for a handle to point to; nobody looks inside.
+// Something for a handle to point to; never read.
 inline PyObject* Handle() {
   static char object;
   return reinterpret_cast<PyObject*>(&object);
 }
 
-// Cannot miss, knows one handle.
+// Has one handle, and cannot miss.
 class Floor {
  public:
   using interpreter_type = Interpreter;
@@ -58,7 +57,7 @@ class Floor {
   std::atomic<PyObject*> handle_{Handle()};
 };
 
-// A static that is made once: the first interpreter's handle, for everybody.
+// A static that is made once: all interpreters get the first one's handle.
 class CallOnce {
  public:
   using interpreter_type = Interpreter;
@@ -75,8 +74,8 @@ class CallOnce {
   mutable PyObject* handle_ = nullptr;
 };
 
-// A map for each thread. An interpreter's threads all make the handle, and what
-// is remembered stays when cache, interpreter and all are gone.
+// A map for each thread. Each thread of an interpreter makes the handle anew,
+// and entries stay after the cache and the interpreter are gone.
 class ThreadLocalMap {
  public:
   using interpreter_type = Interpreter;
@@ -128,7 +127,7 @@ class SharedMutexMap {
   mutable std::unordered_map<const Interpreter*, PyObject*> handles_;
 };
 
-// The same of Abseil.
+// The same with Abseil's mutex and map.
 class MutexFlatMap {
  public:
   using interpreter_type = Interpreter;
@@ -195,7 +194,7 @@ void ForEachFixed(Visit visit) {
   visit(Peer<Fixed<64>>{"fixed_64"});
 }
 
-// The same for what is not of this library.
+// The same for each rival.
 template <typename Visit>
 void ForEachRival(Visit visit) {
   visit(Peer<CallOnce>{"call_once"});
@@ -205,7 +204,7 @@ void ForEachRival(Visit visit) {
   visit(Peer<MapPerInterpreter>{"map_per_interpreter"});
 }
 
-// What is made to look things up with. (Single slots know only its base.)
+// The interpreter type of the lookups. (Single slots use only its base.)
 template <typename Cache>
 using InterpreterOf = std::conditional_t<
     std::is_base_of<typename Cache::interpreter_type, Interpreter>::value,
@@ -234,7 +233,7 @@ class Full {
   }
 
  private:
-  // Of a cache line of its own, so that all lie alike.
+  // In its own cache line, so that all are aligned alike.
   struct alignas(64) Aligned : Cache {};
   std::unique_ptr<Aligned> cache_ = std::make_unique<Aligned>();
   std::vector<std::unique_ptr<InterpreterOf<Cache>>> interpreters_;
@@ -242,8 +241,8 @@ class Full {
 
 constexpr std::size_t kMostCaches = 100000;
 
-// So many caches, which no live interpreter has filled. Those with a SideTable
-// are the same each time: a cache uses an index up, and is made to live long.
+// So many caches that no live interpreter has filled. Those with a SideTable
+// are the same each time, because each new cache would use up an index.
 template <typename Cache>
 std::shared_ptr<const Cache[]> Caches(std::size_t count) {
   if constexpr (std::is_same_v<Cache, Table>) {

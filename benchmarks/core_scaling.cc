@@ -1,26 +1,26 @@
-// What a hit costs when there is much of everything.
+// What a hit costs with many threads, interpreters and caches.
 //
 //   ./bazelw run //benchmarks:core_scaling
 //
-//   threads        each thread is of an interpreter of its own, and all look
-//                  things up in one cache. See thread_ns: the same for any
-//                  number of threads that do not slow one another down, as long
-//                  as each has a core.
-//   threads_apart  the same, each thread in a cache of its own: what slows
-//                  these down is the machine
-//   last_of        one thread looks the last one of so many interpreters up, in
+//   threads        each thread has its own interpreter, and all look things up
+//                  in one cache. See thread_ns: it stays the same if the
+//                  threads do not slow one another down, as long as each has a
+//                  core.
+//   threads_apart  the same, each thread with its own cache: only the machine
+//                  can slow these down
+//   last_of        one thread looks up the last one of so many interpreters, in
 //                  a getter that is called
-//   interpreters   the same, all of them in turn: from a few on, what belongs
-//                  to them leaves the processor's caches
-//   random         one thread looks one interpreter up in so many caches, in an
-//                  order that was shuffled before: from a few on they leave the
-//                  processor's caches. The lookups do not depend on one
-//                  another.
+//   interpreters   the same, all of them in turn: many interpreters do not fit
+//   in
+//                  the processor's caches
+//   random         one thread looks up one interpreter in so many caches, in
+//                  shuffled order: many do not fit in the processor's caches.
+//                  The lookups do not depend on one another.
 //   beside_fills   one thread's hits while another, on another core, fills and
-//                  reclaims a slot of the same cache (0 bytes off), of the next
-//                  one in an array, or of one that is far away
+//                  reclaims a slot of the same cache, of the next one in an
+//                  array, or of one that is far away
 //
-// Throughput, as in core_hit; inlined where it does not say getter.
+// Throughput, as in core_hit; inlined unless it says getter.
 
 #include <algorithm>
 #include <atomic>

@@ -11,21 +11,21 @@
 
 namespace benchmarks {
 
-// The pointer, in a register, and nothing that the compiler knows of it or of
-// memory. (benchmark::DoNotOptimize may leave a value where it is in memory,
-// and then the load to be measured is not made.)
+// The pointer, in a register; the compiler knows nothing about it or memory.
+// (benchmark::DoNotOptimize may leave a value in memory, and then the measured
+// load does not happen.)
 template <typename T>
 T* Opaque(T* pointer) {
   asm volatile("" : "+r"(pointer) : : "memory");
   return pointer;
 }
 
-// The fastest repetition: what else the machine does can only add to it.
+// The fastest repetition: other work on the machine can only slow one down.
 inline double Fastest(const std::vector<double>& times) {
   return *std::min_element(times.begin(), times.end());
 }
 
-// What the results say of where they come from.
+// The compiler, for the results' context.
 #if defined(__clang__)
 #define MULTISLOT_COMPILER "clang " __clang_version__
 #else
@@ -43,13 +43,13 @@ benchmark::internal::Benchmark* Register(const std::string& name,
       ->ComputeStatistics("fastest", Fastest);
 }
 
-// One for each core, but no more than the caches that are measured have slots.
+// One for each core, but no more than the measured caches have slots.
 inline const int kMostThreads =
     std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 8);
 
-// For benchmarks with several threads, whose time Google Benchmark divides by
-// their number or not, depending on its age: the counter thread_ns is the time
-// of a thread's own call, on average.
+// For benchmarks with several threads: the counter thread_ns is the average
+// time of a thread's own call. (Some versions of Google Benchmark divide the
+// time by the number of threads, others do not.)
 template <typename Function>
 void EachThread(benchmark::State& state, Function call) {
   using Clock = std::chrono::steady_clock;

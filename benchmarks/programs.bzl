@@ -1,8 +1,8 @@
-"""Benchmark programs, each with a test that it runs."""
+"""Benchmark programs, each with a smoke test."""
 
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
 
-# How a program is run by `bazel run`; report/measure.py does it alike.
+# The arguments of `bazel run`; report/measure.py uses the same.
 _MEASURE_ARGS = [
     "--benchmark_enable_random_interleaving",
     "--benchmark_min_time=0.004",
@@ -10,8 +10,8 @@ _MEASURE_ARGS = [
     "--benchmark_report_aggregates_only",
 ]
 
-# Where a loop or function happens to lie moves figures of a nanosecond by a
-# cycle, so all lie alike.
+# The position of a loop or function changes figures of a nanosecond by a cycle, so
+# all are aligned alike.
 ALIGNED_COPTS = [
     "-falign-functions=64",
     "-falign-loops=64",
@@ -49,7 +49,7 @@ def benchmark_program(name, srcs, deps, smoke_filter = ".", **kwargs):
             "--benchmark_min_time=0.000001",
             "--benchmark_filter=" + smoke_filter,
         ],
-        # Under a sanitizer nothing would be seen that tests do not show.
+        # A sanitizer would find nothing here that it does not find in the tests.
         tags = ["no_sanitizer"],
         deps = [":" + name + "_lib"],
     )

@@ -5,9 +5,9 @@
 
 namespace benchmarks {
 
-// A slow accessor for where only hits are measured: aborts. In a translation
-// unit of its own, so that the compiler does not know that, and has to make the
-// slow path one that returns.
+// An accessor for benchmarks that measure only hits: aborts. It has its own
+// translation unit, so that the compiler does not know that and must expect it
+// to return.
 PyObject* SlowAccess(const void* object);
 
 }  // namespace benchmarks

@@ -1,4 +1,4 @@
-"""Headers under another folder, so that they can be included with brackets."""
+"""Makes headers includable with brackets, by links in another folder."""
 
 def _include_folder_impl(ctx):
     files = []
@@ -15,5 +15,5 @@ include_folder = rule(
         "folder": attr.string(mandatory = True),
         "hdrs": attr.label_list(allow_files = [".h"], mandatory = True),
     },
-    doc = "Links include/FOLDER/... to each header FOLDER/..., whose folder in turn may be anywhere.",
+    doc = "Links include/FOLDER/... to each header FOLDER/..., in whichever package it is.",
 )

@@ -1,11 +1,11 @@
-"""Generates the header that says which slot policy multislot::PyHandleCache has."""
+"""Generates the header that defines the default slot policies."""
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 
-# What --@multislot//multislot:slot_policy can be: the headers, the type for PyHandleCache,
-# where {slots} stands for --@multislot//multislot:slots, that for HandleCache if it is
-# another one, and the name that stands for the choice in the inline namespace,
-# where {label} stands for the label of a custom one.
+# The values of --@multislot//multislot:slot_policy. For each: the headers; PyHandleCache's
+# type, where {slots} stands for --@multislot//multislot:slots; HandleCache's type if it
+# differs; and the choice's name in the inline namespace, where {label} stands for the
+# label of a custom policy.
 SLOT_POLICIES = {
     "custom": struct(
         headers = ["multislot/custom_slot_policy.h"],
@@ -58,7 +58,7 @@ _HEADER = """\
 namespace multislot {{
 inline namespace default_slot_policy_{name} {{
 
-// What PyHandleCache has, and what HandleCache has.
+// The defaults of PyHandleCache and of HandleCache.
 using DefaultSlotPolicy = {type};
 using DefaultHandleCachePolicy = {handle_cache};
 
@@ -66,9 +66,8 @@ using DefaultHandleCachePolicy = {handle_cache};
 
 namespace internal {{
 
-// Of these names the library defines the one that it was built for, and each
-// object that includes this header asks for its own: with another choice it
-// does not link.
+// The library defines this function for its own choice only. Each object that
+// includes this header refers to its choice's, so another choice does not link.
 void default_slot_policy_is_{name}();
 MULTISLOT_KEPT_FUNCTION(needs_default_slot_policy,
                         default_slot_policy_is_{name});
@@ -87,7 +86,7 @@ _SOURCE = """\
 namespace multislot {{
 namespace internal {{
 
-// Defined by every choice, so that two of them do not link.
+// Every choice's library defines it, so two of them do not link.
 void one_default_slot_policy_in_a_program();
 void one_default_slot_policy_in_a_program() {{}}
 
@@ -135,5 +134,5 @@ default_slot_policy = rule(
         "slots": attr.label(mandatory = True, providers = [BuildSettingInfo]),
         "source": attr.output(mandatory = True),
     },
-    doc = "Writes a header that declares the default slot policies, and what has the linker check them.",
+    doc = "Writes a header that declares the default slot policies, and a source with which the linker checks them.",
 )

@@ -1,11 +1,11 @@
-"""Flags that tools are built with too, where skylib knows how to say so."""
+"""Flags that also apply to a build's tools, if skylib supports that."""
 
 load("@bazel_skylib//:version.bzl", "version")
 load("@bazel_skylib//rules:common_settings.bzl", "int_flag", "string_flag")
 
-# From Bazel 9 on a flag keeps its default in what the build runs, the exec
-# configuration, unless it says otherwise. skylib has the attribute since 1.8;
-# older Bazels take no notice of it.
+# From Bazel 9 on, a flag without this attribute has its default in the exec
+# configuration (the tools that the build runs). skylib has the attribute since 1.8;
+# older Bazels ignore it.
 _UNIVERSAL = {"scope": "universal"} if [int(part) for part in version.split(".")[:2]] >= [1, 8] else {}
 
 def universal_int_flag(name, **kwargs):

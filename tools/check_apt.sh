@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 #
-# Checks that ./bazelw brings the dependencies from Debian's source packages with
-# whatever configuration apt itself accepts, not only with this machine's. Ends
-# with status 3 if it cannot with this machine's either, so that nothing was
-# checked.
+# Checks that ./bazelw fetches the dependencies from Debian's source packages with
+# every configuration that apt itself accepts, not only with this machine's. Ends
+# with status 3, and checks nothing, if that fails with this machine's configuration
+# too.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -18,8 +18,8 @@ not_run() {
   exit 3
 }
 
-# bazelw in a folder of its own, with a Bazel that does nothing: what bazelw
-# writes here stays as it is.
+# bazelw in its own folder, with a Bazel that does nothing, so that it does not
+# change the files here.
 mkdir -p "$folder/bin" "$folder/third_party" "$folder/etc/sources.list.d" "$folder/no_sources"
 cp bazelw "$folder"
 cp -r third_party/pybind11 third_party/python "$folder/third_party"
@@ -77,12 +77,12 @@ CONF
 
 if ! APT_CONFIG=$folder/apt.conf apt-get -qq indextargets >"$log" 2>&1; then
   cat "$log"
-  echo "apt: FAILED: apt does not accept the configuration that is to be checked"
+  echo "apt: FAILED: apt itself does not accept the test's configuration"
   exit 1
 fi
 if ! brings APT_CONFIG="$folder/apt.conf"; then
   cat "$log"
-  echo "apt: FAILED: bazelw, with a configuration that apt accepts"
+  echo "apt: FAILED: bazelw fails with a configuration that apt accepts"
   exit 1
 fi
-echo "apt: bazelw brings the dependencies with entries that differ in Signed-By"
+echo "apt: bazelw fetches the dependencies with entries that differ in Signed-By"

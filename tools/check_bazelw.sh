@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 #
-# Checks how ./bazelw installs what a machine lacks: it names every package
-# before, and with MULTISLOT_INSTALL=no it installs none and prints the command.
-# The machine is a PATH that has no Bazel, no compiler and no Python. Its apt-get
-# and dpkg-query are made up; those of this machine, if it has them, are then asked
-# as on a machine where nothing is installed.
+# Checks how ./bazelw installs what a machine lacks: it names every package first,
+# and with MULTISLOT_INSTALL=no it installs none and prints the command. The test
+# uses a PATH without Bazel, compiler and Python, and a fake apt-get and dpkg-query.
+# Then it asks this machine's apt-get, if there is one, as if nothing were installed.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -28,9 +27,9 @@ done
 printf '#!/bin/sh\n[ ! -e %q/installed ] || echo py3\n' "$folder" >"$folder/third_party/python/find_pythons.sh"
 chmod +x "$folder/third_party/python/find_pythons.sh"
 
-# What is installed is a file with the names. Each package depends on one named
-# like it, which apt-get tells with fresh lists only; and it installs nothing that
-# is not in the log yet.
+# A file lists the installed packages. Each package depends on one with a similar
+# name, which apt-get reports only with fresh lists. It notes packages that are
+# installed before they were named in the log.
 cat >"$folder/bin/dpkg-query" <<FAKE
 #!/bin/bash
 [ "\$1" = -W ] && grep -qxF "\${*: -1}" '$folder/installed' 2>/dev/null && echo -n installed
@@ -87,7 +86,7 @@ touch "$folder/lists"
 [ ! -e "$folder/installed" ] || fail "MULTISLOT_INSTALL=no: installs"
 for package in "${all[@]}"; do says " $package needed-by-$package "; done
 says "to install it, as root: $command"
-# What it prints is all that it takes.
+# Running the printed command must suffice.
 PATH="$folder/bin:$folder/tools" bash -c "$(sed -n 's/.*to install it, as root: //p' "$log")" ||
   fail "the command that it prints fails"
 run MULTISLOT_INSTALL=no MULTISLOT_DEPS=upstream || fail "MULTISLOT_INSTALL=no: stops where nothing is missing"
@@ -108,7 +107,7 @@ if [ "$(id -u)" = 0 ]; then
   run MULTISLOT_DEPS=upstream || fail "does not install what is missing"
   says "bazel ran: some arguments"
   [ ! -e "$folder/unannounced" ] || fail "does not name, before it installs it: $(tr '\n' ' ' <"$folder/unannounced")"
-  # From here on it would fetch sources, which tools/check_apt.sh tries.
+  # Next it would fetch sources, which tools/check_apt.sh tests.
   new_machine
   run || says "fetching "
   for package in "${all[@]}"; do

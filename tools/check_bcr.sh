@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 #
-# Checks .bcr, the templates for the Bazel Central Registry: that they are well
-# formed, that what presubmit.yml names is there, and that whoever names
-# multislot's version names that of MODULE.bazel. Needs Debian's python3-yaml.
+# Checks .bcr, the templates for the Bazel Central Registry: they are well formed,
+# the targets in presubmit.yml exist, and every file that names multislot's version
+# names MODULE.bazel's. Needs Debian's python3-yaml.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -42,4 +42,4 @@ bazelw=$PWD/bazelw
 while read -r folder target; do
   (cd "$folder" && "$bazelw" query --noshow_progress "$target" >/dev/null)
 done <<<"$targets"
-echo "bcr: $(wc -l <<<"$targets") targets are there"
+echo "bcr: $(wc -l <<<"$targets") targets exist"

@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""Says what interpreters would share in the C or C++ code that Cython made of a module, in spite
-of CYTHON_USE_MODULE_STATE:
+"""Lists what interpreters share in a module's C or C++ code that Cython generated, even with
+CYTHON_USE_MODULE_STATE:
 
     tools/check_cython.py MODULE.c
 
 These are `cdef` variables, built-in functions that the module names, and objects that typed
-memoryviews and `cpdef enum` need. Built-in classes are left out: they are the same objects in every
-interpreter. Ends with status 1 if there is something.
+memoryviews and `cpdef enum` need. It leaves out built-in classes, which are the same objects in every
+interpreter. Ends with status 1 if it finds anything.
 """
 
 import builtins
 import re
 import sys
 
-# Static variables, not in functions, that imports write.
+# Static variables outside of functions, which each import writes.
 VARIABLE = re.compile(r"^static (?!const |CYTHON_)[\w ]+?[ *]+(\w+)(?:\[\d+\])*(?: = (?:0|NULL))?;", re.MULTILINE)
 
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 #
-# Checks what gdb prints of caches with tools/gdb/multislot.py.
+# Checks how gdb prints caches with tools/gdb/multislot.py.
 
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 ./bazelw build --strip=never --color=no --curses=no --noshow_progress //tests/gdb:caches || exit 1
 
-# Without auto-load: the printers that some machines have for PyObject* would come
-# in between.
+# Without auto-load: some machines have printers for PyObject*, which would change
+# the output.
 output=$(gdb --batch --nx -iex "set auto-load off" -ex "source tools/gdb/multislot.py" -ex "set print pretty off" \
   -ex "break Stop" -ex run -ex up \
   -ex "print empty" -ex "print cache" -ex "print single" -ex "print single_bare" -ex "print of_bare" \

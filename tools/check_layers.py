@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks that dependencies point downwards: no file includes one of a higher layer.
 
-A file belongs to the first layer that has a pattern for it, whatever its ending.
+A file belongs to the first layer with a pattern that matches its name without the ending.
 """
 
 import fnmatch
@@ -29,10 +29,10 @@ LAYERS = [
     ["multislot/internal/table_fill"],
     ["multislot/interpreter", "multislot/slot_policy"],
     ["multislot/fixed_slots", "multislot/side_table", "multislot/basic_py_handle_cache"],
-    ["multislot/bare_interpreter", "multislot/single_slot"],  # know c10
+    ["multislot/bare_interpreter", "multislot/single_slot"],  # use c10
     ["multislot/default_slot_policy"],
     ["multislot/py_handle_cache"],
-    # The adapter's rooms.
+    # The adapter.
     ["multislot/cpython/internal/python_abi"],
     ["multislot/cpython/internal/saved_error", "multislot/cpython/internal/once_gate"],
     ["multislot/cpython/internal/records"],  # who is current

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Checks that docs/memory_order.md and the atomic operations in the code agree.
 
-Every operation names its order. One that is more than relaxed has a number behind it, which the
-table says is of that order and in that file; and every number of the table is in each of its files. The
-table also names the litmus tests that need a number, which have it on a line of that order.
+Every operation must name its order. An operation stronger than relaxed must have a number behind it, and the
+table must list that number with the same order and file. Every number of the table must be in each of its files.
+Each litmus test that the table names for a number must have the number, on a line of that order.
 """
 
 import glob

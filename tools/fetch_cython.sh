@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 #
-# Prints the path of a Cython that knows sub-interpreters (3.1 or newer), for
-# MULTISLOT_CYTHON. Fetches it first, from Debian sid, unless it is there:
-# Debian 12's own is too old. It runs from its sources, with this machine's
-# python3.
+# Prints the path of a Cython that supports sub-interpreters (3.1 or newer), for
+# MULTISLOT_CYTHON. Fetches it from Debian sid first if need be: Debian 12's is too
+# old. It runs from its sources, with this machine's python3.
 #
 #   tools/fetch_cython.sh [FOLDER]     default: ~/.cache/multislot/cython
 

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Breaks the library, one thing at a time, and says which tests notice.
+"""Breaks the library, one thing at a time, and reports which tests notice.
 
-Each mutant is tried in a clone of what is committed: first with the model checker (//tests/checker),
-then, if that sees nothing, with the other tests.
+Tries each mutant in a clone of the committed sources: first with the model checker (//tests/checker),
+then, if the checker does not notice it, with the other tests.
 
   tools/mutate.py [--only TEXT] [--list] [FOLDER]
-      The bugs of tools/mutants.py, and each memory order that is more than relaxed, weakened by one
-      step. Each is compiled anew. FOLDER is where the clone goes; default ~/.cache/multislot/mutate.
+      The bugs of tools/mutants.py, and each memory order stronger than relaxed, weakened by one
+      step. Compiles each mutant. FOLDER is where the clone goes; default ~/.cache/multislot/mutate.
 
   tools/mutate.py --mechanical [--repeat N] [--only TEXT] [--list] [FOLDER]
       Changes of one token or one statement, all compiled at once; see tools/mechanical_mutants.py.
-      With --repeat, what notices a mutant has to notice it N times in a row.
+      With --repeat, a test must notice a mutant N times in a row.
 
 The last line counts. Status 1 if a mutant survives that tools/mutants.py does not explain.
 """
@@ -46,7 +46,7 @@ WEAKER = {"acquire": ["relaxed"], "release": ["relaxed"], "acq_rel": ["acquire",
 
 
 def stages(file):
-    """What is tried on a mutant of the file, first to last."""
+    """The tests for a mutant of the file, in order."""
     if not file.startswith("multislot/cpython/"):
         yield ["//tests/checker:all"]
         yield [f"//tests/{folder}/..." for folder in ("multislot", "conformance", "c10", "hit_path", "fuzz")]
@@ -68,7 +68,7 @@ def stages(file):
 
 
 def weakened():
-    """Name, file, offset, old text, new text of each order, weakened."""
+    """(name, file, offset, old text, new text) of each memory order, weakened."""
     seen = set()
     for file in ORDERED:
         text = open(os.path.join(ROOT, file), encoding="utf-8").read()
@@ -85,11 +85,11 @@ def weakened():
 
 
 def all_mutants():
-    """Name, file, and the file's text with the mutant in it."""
+    """(name, file, the file's text with the mutant)."""
     for name, file, old, new in mutants.BUGS:
         text = open(os.path.join(ROOT, file), encoding="utf-8").read()
         if text.count(old) != 1:
-            sys.exit(f"mutate: {name}: not once in {file}:\n{old}")
+            sys.exit(f"mutate: {name}: {file} does not have this text exactly once:\n{old}")
         yield name, file, text.replace(old, new)
     for name, file, start, old, new in weakened():
         text = open(os.path.join(ROOT, file), encoding="utf-8").read()
@@ -97,7 +97,7 @@ def all_mutants():
 
 
 def run(folder, targets):
-    """None if all tests pass, else what does not."""
+    """None if all tests pass, else those that fail."""
     result = subprocess.run(
         ["./bazelw", "test", "--noshow_progress", "--color=no", "--curses=no", "--config=quick"]
         + ["--test_output=summary", "--test_timeout=60,120,300,300", "--build_tests_only"]
@@ -135,7 +135,7 @@ def programs(folder, stage):
 
 
 def notices(folder, program, number, seconds):
-    """Whether the program fails with the mutant, or takes longer; None if there is no such mutant after all."""
+    """Whether the program fails with the mutant or takes too long; None if the mutant was not compiled in."""
     environment = dict(os.environ, MULTISLOT_MUTANT=str(number), TEST_TMPDIR=os.path.join(folder, "bazel-bin"))
     for name in ("GTEST_SHUFFLE", "PYTHONHOME"):
         environment.pop(name, None)
@@ -196,7 +196,7 @@ def mechanical(folder, options):
                 if noticed and all(notices(folder, program, number, limits[program]) for _ in range(options.repeat - 1)):
                     return "checker" if stage == 0 else "tests", os.path.basename(program)
                 if noticed:
-                    print(f"{file}: {mutant[3]}: not each time by {os.path.basename(program)}", flush=True)
+                    print(f"{file}: {mutant[3]}: {os.path.basename(program)} does not notice it each time", flush=True)
         return "survived", None
 
     counts = {"checker": 0, "tests": 0, "explained": 0, "survived": 0, "nothing": 0}
@@ -220,10 +220,10 @@ def mechanical(folder, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", nargs="?")
-    parser.add_argument("--only", default="", help="mutants with this text in their names")
-    parser.add_argument("--list", action="store_true", help="name them, and try none")
-    parser.add_argument("--mechanical", action="store_true", help="the mechanical ones")
-    parser.add_argument("--repeat", type=int, default=1, help="how often the same test has to notice it")
+    parser.add_argument("--only", default="", help="only mutants whose names contain TEXT", metavar="TEXT")
+    parser.add_argument("--list", action="store_true", help="list the mutants, and try none")
+    parser.add_argument("--mechanical", action="store_true", help="the mechanical mutants")
+    parser.add_argument("--repeat", type=int, default=1, help="how often in a row a test has to notice a mutant")
     options = parser.parse_args()
     if not options.mechanical:
         chosen = [mutant for mutant in all_mutants() if options.only in mutant[0]]

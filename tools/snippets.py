@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Checks that the code in README.md, docs/ and the public headers is from files that tests compile and run.
+"""Checks that the code in README.md, docs/ and the public headers equals code that tests compile and run.
 
-A block of code in a page has a line before it that says which region of which file it is:
+A line before each block of code in a page names the file and the region that it comes from:
 
     <!-- examples/migrating/static_after.c: cache -->
 
-In the file, the region lies between lines with the comments [cache] and [end cache]. With --fix the
-pages get the files' code. A block of C, C++ or Cython without such a line is an error.
+In the file, the region is between lines with the comments [cache] and [end cache]. --fix copies the
+files' code to the pages. A block of C, C++ or Cython without such a line is an error.
 
-Each public header has an example, which is a part of one or two regions:
+Each public header has an example that is part of one or two regions:
 
     // Example (examples/snippets/core_headers.cc [interpreter] [retire]):
     //
@@ -21,7 +21,7 @@ import sys
 
 LANGUAGES = {"c": "c", "h": "cpp", "cc": "cpp", "pyx": "cython"}
 HEADERS = ["multislot/*.h", "multislot/cpython/*.h", "c10/core/*.h"]
-# The one is itself an example, a model; the other has the interface of PyTorch's.
+# The first is itself an example; the second has the interface of PyTorch's class.
 WITHOUT_EXAMPLE = ["multislot/slot_policy.h", "c10/core/impl/PyInterpreter.h"]
 EXAMPLE = re.compile(r"(?://| \*) Example \((\S+)((?: \[\w+\])+)\):\n((?:(?://| \*)(?:   .*)?\n)+)")
 BLOCK = re.compile(r"(?:<!-- (\S+): (\w+) -->\n)?```(\w+)\n(.*?)```\n", re.DOTALL)

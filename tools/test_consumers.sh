@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 #
 # Builds and runs examples/consumer, a workspace that depends on multislot, with
-# every choice that its .bazelrc has a config for, and looks at what came of it.
+# every config of its .bazelrc, and checks the results.
 #
-#   tools/test_consumers.sh [BAZEL-OPTION...]      say, --enable_bzlmod
+#   tools/test_consumers.sh [BAZEL-OPTION...]      for example --enable_bzlmod
 #
-# BAZEL is the command, ./bazelw by default. PYTHON is the version, say 3.12, that
-# the adapter has to be compiled for by default; whichever it is, if not set.
+# The environment variable BAZEL is the command; default ./bazelw. PYTHON, for example
+# 3.12, is the version that the adapter must be compiled for by default; if it is not
+# set, any version will do.
 
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../examples/consumer"
@@ -55,7 +56,7 @@ else
   fail "test //..."
 fi
 
-# Tests of multislot with another c10. With bzlmod a consumer's multislot has no
+# multislot's tests with another c10. With bzlmod a consumer's multislot has no
 # GoogleTest.
 if [[ " ${options[*]} " != *" --enable_bzlmod "* ]]; then
   if $bazel test "${options[@]}" --config=other_c10 --test_output=errors @multislot//tests/multislot:fixed_slots_test \
@@ -91,8 +92,8 @@ python_of handle_cache.so "python_${default/./_}"
 python_of handle_cache.so "python_${machine/./_}" --config=machine_python
 python_of handle_cache.abi3.so limited_api_3_10
 
-# What it compiles of its dependencies is multislot, and nothing of Abseil, whose
-# headers some Bazels list for being checked.
+# The consumer compiles multislot, and nothing of Abseil. (Some Bazels list Abseil's
+# headers, because they check them.)
 if $bazel aquery "${options[@]}" \
   'mnemonic("CppCompile", deps(//:lookup) union deps(//:handle_cache.so))' >"$log" 2>&1 &&
   grep -q 'registry\.cc' "$log" && grep -q 'record_life\.cc' "$log"; then

@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
 """Asks herd7 whether the litmus tests hold in the memory models RC11 and C++11.
 
-Each file in tests/litmus is a protocol in miniature. Its condition must not come true in any order that
-the models allow, and there must be no data race. The numbers in comments are those of
-docs/memory_order.md. Each numbered line is also weakened by one step, by itself: an acquire or a release
-to relaxed; what is relaxed already goes away (a look that is the second one returns what the first one
-did). Then herd7 has to find the condition true in RC11, or a race: the order is needed. Files whose names
-begin with "seed_" are the other way round: their condition has to come true as they are.
+Each file in tests/litmus is a small model of a protocol. Its condition must not come true in any order that
+the memory models allow, and there must be no data race. The numbers in comments are those of
+docs/memory_order.md. The script also weakens each numbered line by one step, one at a time: acquire or
+release becomes relaxed; a relaxed operation is removed (a second look then returns what the first one
+did). Then herd7 must find the condition true in RC11, or a race: the order is needed. For files whose names
+begin with "seed_" the condition must come true unchanged.
 
-Two models, since RC11 knows no load buffering (a store that comes before an earlier load), which C++ and ARM
-have; C++11 (Batty, Donaldson and Wickerson, POPL 2016) has it.
+It uses two models. RC11 excludes load buffering (a store that comes before an earlier load), which C++ and ARM
+allow; C++11 (Batty, Donaldson and Wickerson, POPL 2016) includes it.
 
-  tools/test_litmus.py [ROOT]      where another system is that has herd7, for chroot
+  tools/test_litmus.py [ROOT]      ROOT: the root of another system that has herd7, for chroot
 
 Status 3 without herd7, which Debian has in sid only (herdtools7).
 
-Not shown: that the tests are true to the code; more threads and steps than a test has; and anything of
-fences and sequentially consistent operations, of which there are none. The RegistryLock is the order of what
-one thread of a test does.
+Not shown: that the tests match the code; more threads and steps than a test has; and anything about
+fences and sequentially consistent operations, of which there are none. Operations under the RegistryLock
+are modelled as steps of one thread.
 """
 
 import glob
@@ -36,7 +36,7 @@ MODELS = ("rc11.cat", "c11_partialSC.cat")
 
 
 def verdict(root, text, model=MODELS[0]):
-    """What is wrong: "condition" if it comes true, "race" if there is one."""
+    """What herd7 found: "condition" if it comes true, "race" if there is one."""
     command = ["herd7", "-model", model]
     with tempfile.NamedTemporaryFile("w", suffix=".litmus", dir=os.path.join(root, "tmp")) as file:
         file.write(text)
@@ -59,7 +59,7 @@ def say(found):
 
 
 def weakened(line):
-    """The line, each time one step weaker: (what, line)."""
+    """The ways to weaken the line by one step: (what, line)."""
     if "memory_order_acq_rel" in line:
         for weaker in ("acquire", "release"):
             yield f"acq_rel -> {weaker}", line.replace("memory_order_acq_rel", "memory_order_" + weaker, 1)

@@ -1,16 +1,15 @@
 #!/usr/bin/env bash
 #
-# Ports an extension that people really have: MarkupSafe's, in C. Fetches its
-# source from Debian, changes it as tools/ported/port_markupsafe.py says, builds the
-# original and the ported one alike for each CPython found, and runs the
-# extension's own tests with both. Then runs it in eight interpreters at once,
-# where the original fails, and says what the port costs. What is missing comes
-# with apt-get.
+# Ports a published C extension, MarkupSafe's. Fetches its source from Debian, ports
+# it with tools/ported/port_markupsafe.py, builds original and port the same way for
+# each CPython found, and runs the extension's own tests with both. Then runs both in
+# eight interpreters at once, where the original fails, and measures what the port
+# costs. Installs what is missing with apt-get.
 #
 #   tools/test_markupsafe.sh [FOLDER]      where sources go; default
 #                                      ~/.cache/multislot/ported
 #
-# Status 3 if the source could not be had, so that nothing was tested.
+# Status 3 if it cannot fetch the source; then nothing was tested.
 
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -23,7 +22,7 @@ what=markupsafe
 cache=${1:-${MULTISLOT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/multislot}/ported}
 mkdir -p "$cache"
 log=$(mktemp)
-# A package of this workspace, as long as this runs.
+# A package of this workspace, while this script runs.
 package=$PWD/examples/ported
 trap 'rm -rf "$package"; rm -f "$log"' EXIT
 
@@ -59,7 +58,7 @@ while IFS=$'\t' read -r name _ executable _; do
     mkdir -p "$run/markupsafe"
     cp "$source"/src/markupsafe/*.py "$built/markupsafe/_speedups.so" "$run/markupsafe/" || exit 1
     python=(env -C "$cache" PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$run:$PWD/third_party/python:$cache/pytest" "$executable")
-    # Not without the extension: its tests would be skipped.
+    # Without the extension its tests would be skipped.
     check "own_tests_of_the_${kind}_$name" "${python[@]}" -W ignore -c "
 import markupsafe._speedups, pytest, sys
 assert markupsafe.escape is markupsafe._speedups.escape

@@ -1,17 +1,16 @@
 #!/usr/bin/env bash
 #
-# Ports an extension that people really have, in Cython: msgpack's. Fetches its
-# source from Debian, changes it as tools/ported/port_msgpack.py says, builds the
-# original and the ported one alike for each CPython found, and runs the
-# extension's own tests with both. Then runs it in eight interpreters at once,
-# where the original cannot be imported, and says what the port costs. Cython
-# comes with tools/fetch_cython.sh, unless MULTISLOT_CYTHON names one, and pytest
-# with apt-get.
+# Ports a published Cython extension, msgpack's. Fetches its source from Debian, ports
+# it with tools/ported/port_msgpack.py, builds original and port the same way for each
+# CPython found, and runs the extension's own tests with both. Then runs both in eight
+# interpreters at once, where the original cannot be imported, and measures what the
+# port costs. Fetches Cython with tools/fetch_cython.sh, unless MULTISLOT_CYTHON names
+# one, and pytest with apt-get.
 #
 #   tools/test_msgpack.sh [FOLDER]     where sources go; default
 #                                      ~/.cache/multislot/ported
 #
-# Status 3 if something could not be had, so that nothing was tested.
+# Status 3 if it cannot fetch something; then nothing was tested.
 
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -24,7 +23,7 @@ what=msgpack
 cache=${1:-${MULTISLOT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/multislot}/ported}
 mkdir -p "$cache" && cache=$(cd "$cache" && pwd) || exit 1
 log=$(mktemp)
-# A package of this workspace, as long as this runs.
+# A package of this workspace, while this script runs.
 package=$PWD/examples/ported
 trap 'rm -rf "$package"; rm -f "$log"' EXIT
 

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 #
-# Builds and tests what is committed in a Debian sid of its own: a newer Bazel,
-# with WORKSPACE and with bzlmod, the newest g++ and clang, CPython 3.14 and
-# 3.15, Abseil, GoogleTest and pybind11; and asks herd7 about the litmus tests.
+# Builds and tests the committed sources in a Debian sid that it sets up: with a
+# newer Bazel (with WORKSPACE and with bzlmod), g++, clang, CPython (3.14 and 3.15),
+# Abseil, GoogleTest and pybind11. Also runs the litmus tests with herd7.
 #
-#   tools/test_newest.sh [FOLDER]      where Debian sid is, or is to be put;
+#   tools/test_newest.sh [FOLDER]      the folder of Debian sid;
 #                                      default ~/.cache/multislot/sid
 #   tools/test_newest.sh --measure FILE [FOLDER]
-#                                      runs no tests but the adapter's
-#                                      benchmarks, and writes their results
-#                                      there: docs/benchmarks/newest.json
+#                                      runs only the adapter's benchmarks, and
+#                                      writes their results to FILE:
+#                                      docs/benchmarks/newest.json
 #
-# As root, where debootstrap and chroot work. Ends with status 3 if sid could
-# not be set up, so that nothing was tested.
+# Needs root, debootstrap and chroot. Ends with status 3 if it cannot set up sid;
+# then nothing was tested.
 
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -120,8 +120,8 @@ must_fail() { # must_fail TEXT COMMAND...
 bazel_test="bazel test --color=no --curses=no --noshow_progress --keep_going --config=quick --nocache_test_results
   --copt=-Wno-error=deprecated-declarations"  # what newer dependencies deprecate
 
-# What Bazel 8 and 9 made the default or removed. Missing are, for what is not
-# ours still needs it: --incompatible_autoload_externally (Debian's rules_cc takes
+# What Bazel 8 and 9 made the default or removed. These are missing, because code
+# that is not ours still needs it: --incompatible_autoload_externally (Debian's rules_cc takes
 # the native C++ rules, bazel_tools the shell rules),
 # --incompatible_stop_exporting_language_modules,
 # --incompatible_no_rule_outputs_param (both bazel_tools), and
@@ -161,11 +161,11 @@ for pair in rules_cc=/deps/rules_cc rules_python=/deps/rules_python \
   abseil-cpp=/deps/com_google_absl googletest=/deps/com_google_googletest; do
   bzlmod+=" --override_module=$pair"
 done
-# What only our own tests use, a consumer has not.
+# A consumer does not have what only our own tests use.
 ours="--override_module=google_benchmark=/deps/com_github_google_benchmark
   --override_repository=+_repo_rules+pybind11=/deps/pybind11"
-# Debian's rules_python is older than toolchains with headers. This stands for
-# what a newer one has of them, under the same names.
+# Debian's rules_python is older than toolchains with headers. This stands for a
+# newer one's toolchain, with the same names.
 rm -rf /deps/rules_python
 cp -r /usr/share/bazel/rules/python /deps/rules_python
 mkdir /deps/rules_python/python/cc
@@ -262,7 +262,7 @@ fill_registry $bzlmod $ours
 try "bzlmod, clang" $bazel_test $strict $bzlmod $ours --config=clang \
   //tests/c10/... //tests/multislot/... //tests/linking/... //tests/conformance:default_test \
   //examples/c_extension/... //examples/pybind11_extension/...
-# All headers by themselves, those of libraries without sources too.
+# Compiles each header alone, also those of libraries without sources.
 try "headers, clang" bazel build --color=no --curses=no --noshow_progress $strict $bzlmod $ours --config=clang \
   --process_headers_in_dependencies //c10/... //multislot:all //multislot/cpython/pythons/...
 must_fail "does not depend on a module exporting 'multislot/interpreter.h'" \

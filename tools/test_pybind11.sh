@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
 #
-# Runs pybind11 3.1's own tests of gil_safe_call_once_and_store, first as they
-# are and then with multislot's CallOnceAndStore in that class's place, in the
-# newest CPython that is found, 3.12 or newer. (From 3.14 on there are some
-# more tests of theirs.)
+# Runs pybind11 3.1's own tests of gil_safe_call_once_and_store, first unchanged and
+# then with multislot's CallOnceAndStore in place of that class. Uses the newest
+# CPython that is found, 3.12 or newer. (From 3.14 on pybind11 has some more tests.)
 #
 #   tools/test_pybind11.sh [SOURCE]
 #
-# SOURCE is a folder with pybind11 3.1's sources. Without it they come from
-# Debian sid's source package or, where GitHub can be reached, from there.
-# Status 3 if they could not be had, so that nothing was tested.
+# SOURCE is a folder with pybind11 3.1's sources. Without it the script fetches them
+# from Debian sid's source package or from GitHub. Status 3 if it cannot; then nothing
+# was tested.
 
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -1,10 +1,10 @@
-"""What the project wants to reach, against what was measured."""
+"""The project's goals, and what was measured."""
 
 from results import OURS, PLACES, SLOTS
 
 
 def goals(results, newest):
-    """Rows of (goal, what was measured, whether it was met)."""
+    """Rows of (goal, measured, met)."""
     rows = []
 
     def add(goal, value, met):
@@ -31,7 +31,7 @@ def goals(results, newest):
     }
     add(
         f"core hit, getter, of {counts[0]} to {counts[-1]:,} interpreters: SideTable ≤ 1.1 × FixedSlots<1024>",
-        f"≤ {slowest['last_of']:.2f}; all the interpreters in turn ≤ {slowest['interpreters']:.2f}",
+        f"≤ {slowest['last_of']:.2f}; all interpreters in turn ≤ {slowest['interpreters']:.2f}",
         slowest["last_of"] <= 1.1,
     )
     table, fixed, single = (
@@ -124,7 +124,7 @@ def goals(results, newest):
         add(f"adapter hit, alone, SingleInterpreterFastPath ≤ pybind11's ({version})", f"{alone:.2f} ×", alone <= 1)
     if pybind is None:
         add("adapter hit against pybind11 3", "", None)
-    # The control shares nothing among threads: what slows it down is the machine.
+    # The control shares nothing among threads: only the machine can slow it down.
     for program, name, control in [("core_scaling", "threads/fixed_8", "threads_apart/fixed_8")] + [
         (program, "threads/get_or_create", "threads/floor") for program in results.programs("adapter_scaling")
     ]:

@@ -1,4 +1,4 @@
-"""A program that runs others, and reports on what they say."""
+"""A program that runs other programs and reports their results."""
 
 def _report_impl(ctx):
     launcher = ctx.actions.declare_file(ctx.label.name + ".sh")

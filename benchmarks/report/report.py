@@ -2,9 +2,9 @@
 
     ./bazelw run //benchmarks:report [-- --output=FOLDER] [-- --quick]
 
-What is measured goes to FOLDER/benchmarks/results.json; the report is made of
-that, and of FOLDER/benchmarks/newest.json if there is one, measured by
-tools/test_newest.sh with newer software.
+The measurements go to FOLDER/benchmarks/results.json. The report is made from
+that file, and from FOLDER/benchmarks/newest.json if there is one: measurements
+of tools/test_newest.sh with newer software.
 """
 
 import argparse
@@ -29,13 +29,12 @@ which runs every benchmark, 51 repetitions of each in random order (memory is me
 replaces this file, its plots and [results.json](benchmarks/results.json), which has every repetition.
 {where}
 
-How to read it: figures are those of the fastest repetition, since what else a machine does can only
-add to it; compare within one run and one table, as ratios. A ratio is that of the fastest
-repetitions, and in brackets how far apart the middle halves of the repetitions allow it to be. What
-each program measures, and what it does not, its first comment says: all of it is throughput, in a
-loop, with branches predicted.
+How to read it: each figure is the fastest repetition, because other work on the machine can only slow a
+repetition down. Compare ratios, within one run and one table. A ratio is that of the fastest repetitions;
+the range in brackets comes from the middle halves of the repetitions. The first comment of each program says
+what it measures and what not. All of it is throughput, in a loop, with branches predicted.
 
-## The goals
+## Goals
 
 {goals}
 
@@ -55,13 +54,13 @@ Inlined:
 
 {core_inlined}
 
-The best rival is the fastest of those that know more than one interpreter.
+The best rival is the fastest one that serves more than one interpreter.
 
 ## Adapter hit, in a real CPython
 
-`adapter_hit_pyNN`: a function that returns the current interpreter's object. `SingleInterpreterFastPath` is what a
-module can opt into ([single_interpreter_fast_path.h](../multislot/cpython/single_interpreter_fast_path.h)); its price is an audit
-hook: {audit}.
+`adapter_hit_pyNN`: a function that returns the current interpreter's object. A module can opt into
+`SingleInterpreterFastPath` ([single_interpreter_fast_path.h](../multislot/cpython/single_interpreter_fast_path.h)). Its
+price is an audit hook: {audit}.
 
 ![Adapter hit](benchmarks/adapter_hit.svg)
 
@@ -69,43 +68,43 @@ hook: {audit}.
 
 ## Threads
 
-`core_scaling` and `adapter_scaling_pyNN`: as many threads as there are cores, eight at most, each in an
-interpreter of its own, with a GIL of its own, on the same caches. The time is each thread's.
+`core_scaling` and `adapter_scaling_pyNN`: one thread per core, at most eight, on the same caches. Each thread has
+its own interpreter with its own GIL. Times are per thread.
 
 {threads}
 
-A hit while a thread on another core fills a cache for one interpreter after the other, which retire:
+A hit, while a thread on another core fills a cache for one short-lived interpreter after the other:
 
 {beside}
 
-## Much of everything
+## Many caches, many interpreters
 
 ![Scaling](benchmarks/scaling.svg)
 
-A hit, in so many caches in random order:
+Hits in 1 to 100,000 caches, in random order:
 
 {random}
 
-A hit in a getter that is called, of the last of so many live interpreters, and of all of them in turn:
+A hit in a getter that is called, with 1 to 1,000 live interpreters: in the last one, and in all of them in turn:
 
 {interpreters}
 
-## Without a hit
+## Misses and fills
 
-`core_miss`: what a lookup costs that is no hit, of which {accessor:.1f} ns are the bare accessor's. An
-interpreter that registers and retires takes {interpreter:.0f} ns.
+`core_miss`: the cost of a lookup that is not a hit, including {accessor:.1f} ns for the bare accessor.
+Registering and retiring an interpreter takes {interpreter:.0f} ns.
 
 {miss}
 
-In a real CPython, `adapter_hit_pyNN`: an interpreter's first lookup in a cache, whose `make()` returns
+In a real CPython, `adapter_hit_pyNN`: an interpreter's first lookup in a cache. Its `make()` returns
 `None`.
 
 {first_lookup}
 
 ## Memory
 
-`core_memory`: what is resident, the caches included. An interpreter takes {interpreter_bytes:.0f} bytes,
-its place in the register included.
+`core_memory`: resident memory, including the caches. An interpreter takes {interpreter_bytes:.0f} bytes,
+including its place in the register.
 
 ![Memory](benchmarks/memory.svg)
 
@@ -113,8 +112,8 @@ For each of 10,000 caches:
 
 {memory}
 
-For so many interpreters and caches, each cache filled by every interpreter that it has a slot for. What
-is resident comes in pages, so figures for a few bytes say nothing.
+By number of interpreters and caches. Every interpreter that has a slot in a cache has filled it. Resident memory
+comes in pages, so figures for a few bytes mean nothing.
 
 {memory_grid}
 
@@ -123,28 +122,27 @@ Sparse use: with `SideTable`, an interpreter that has filled only the last one o
 
 ## End to end
 
-`//examples/interpreter_farm`: eight sub-interpreters with a thread each, 300 callables; the time
-includes the first lookups, and what the threads wait for each other's GIL where they share one.
+`//examples/interpreter_farm`: eight sub-interpreters with a thread each, 300 callables. The time
+includes the first lookups, and waiting for the GIL where the threads share one.
 
 {farm}
 """
 
 GAPS = """\
-What stands in the way where a goal is not met:
+Why some goals are not met:
 
-- Inlined in a loop a hit of `FixedSlots` costs more than one of `SingleSlot`, which has its slot at
-  hand: `FixedSlots` finds the slot, and looks at the slot's tag a second time
-  ([decisions.md](decisions.md) says what for). In a getter that is called the difference goes under in
-  the call.
-- Followed instruction by instruction (`./bazelw test //tests/hit_path/... --test_output=all`), the hit of
-  a getter is 15 instructions with gcc 12 and 13 with clang 14 where 12 were wanted, the return included;
-  `SingleSlot` has 9 and 8, `SideTable` 14 and 13. Two are the null check, three find the slot (with
-  one slot there is nothing to find: 12 and 11), three are the second look; gcc loads atomics before it
-  compares them. No call, no push and no locked instruction is among them.
-- An overflow looks at every slot twice, once for its own tag and once for one that has retired. The
-  cost grows with the slots; who has more interpreters than slots wants more slots, or `SideTable`.
-- With 1, with 8 and with 64 interpreters an adapter's hit is measured in a process each, and from one
-  process to the next the floor itself moves by up to 1 ns. A ratio of two of them is no better than that.
+- Inlined in a loop, a hit of `FixedSlots` costs more than one of `SingleSlot`: `FixedSlots` has to find the slot,
+  and reads its tag a second time ([decisions.md](decisions.md) says why). In a getter that is called, the call
+  hides the difference.
+- The goal was 12 instructions for a getter's hit, including the return. It takes 15 with gcc 12 and 13 with
+  clang 14 (`./bazelw test //tests/hit_path/... --test_output=all` single-steps it). `SingleSlot` takes 9 and 8,
+  `SideTable` 14 and 13, and `FixedSlots<1>`, which need not find the slot, 12 and 11. Two of the 15 are the null
+  check, three find the slot, three are the second look; gcc loads atomics before it compares them. There is no
+  call, push or locked instruction.
+- An overflow reads every slot twice: once for its own tag, once for a retired one. The cost grows with the number
+  of slots. With more interpreters than slots, use more slots or `SideTable`.
+- The hits with 1, 8 and 64 interpreters are measured in separate processes, and even the floor differs by up to
+  1 ns between processes. Their ratios are no more precise than that.
 """
 
 
@@ -204,13 +202,13 @@ def write_report(folder, results, newest):
 def main():
     workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY", ".")
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("programs", nargs="*", help="given by bazel run")
-    parser.add_argument("--output", default=os.path.join(workspace, "docs"), help="a folder; default docs")
-    parser.add_argument("--quick", action="store_true", help="to see that it works: the figures mean nothing")
-    parser.add_argument("--only", default="", metavar="REGEX", help="of the programs; for --measure_only")
+    parser.add_argument("programs", nargs="*", help="benchmark programs; bazel run passes them")
+    parser.add_argument("--output", default=os.path.join(workspace, "docs"), help="folder to write to; default: docs")
+    parser.add_argument("--quick", action="store_true", help="a short run that only shows that it works; its figures mean nothing")
+    parser.add_argument("--only", default="", metavar="REGEX", help="run only matching programs; for --measure_only")
     step = parser.add_mutually_exclusive_group()
-    step.add_argument("--measure_only", metavar="FILE", help="write the results there, and no report")
-    step.add_argument("--report_only", action="store_true", help="make the report of results that are there")
+    step.add_argument("--measure_only", metavar="FILE", help="write the results to FILE, and no report")
+    step.add_argument("--report_only", action="store_true", help="measure nothing; make the report from existing results")
     options = parser.parse_args()
 
     programs = [program for program in options.programs if re.search(options.only, program)]

@@ -15,7 +15,7 @@ class Series:
         self.first_quartile, self.third_quartile = quartiles[0], quartiles[2]
 
     def ratio(self, other):
-        """Of the fastest; how far that of the middle halves spreads."""
+        """The ratio of the fastest, and the range that the middle halves allow."""
         low = self.first_quartile / other.third_quartile
         high = self.third_quartile / other.first_quartile
         return f"{self.fastest / other.fastest:.2f} ({low:.2f} to {high:.2f})"
@@ -33,7 +33,7 @@ class Results:
             self.data = json.load(file)
 
     def programs(self, prefix):
-        """Those that begin so, the oldest Python first."""
+        """The programs with this prefix, the oldest Python first."""
         names = [name for name in self.data["programs"] if name.startswith(prefix)]
         return sorted(names, key=by_python)
 
@@ -58,7 +58,7 @@ class Results:
         return sorted(int(name.rsplit("/", 1)[1]) for name in self.names(program, f"{prefix}/\\d+"))
 
     def resident(self, cache, interpreters, caches):
-        """Bytes for each of so many caches that so many interpreters have filled."""
+        """Resident bytes per cache, when so many interpreters have filled so many caches."""
         return self.entry("core_memory", f"cache/{cache}/{interpreters}/{caches}")["resident_per_cache"]
 
     def most_threads(self, program):
@@ -80,7 +80,7 @@ FIXED = [f"fixed_{n}" for n in SLOTS]
 OURS = [*FIXED, "side_table"]
 # How many caches are measured at once.
 CACHES = [1, 10, 100, 1000, 10000, 100000]
-# Those that know more than one interpreter.
+# The peers that serve more than one interpreter.
 RIVALS = ["map_per_interpreter", "thread_local_map", "shared_mutex_map", "mutex_flat_map"]
 NAMES = {
     "floor": "floor: one atomic load",

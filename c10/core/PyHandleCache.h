@@ -46,7 +46,7 @@ class PyHandleCache {
   PyObject* ptr_or(impl::PyInterpreter* self_interpreter,
                    F slow_accessor) const {
     // Pairs with (17), which does not publish the handle: between threads of
-    // one interpreter that is the GIL's doing.
+    // one interpreter the GIL does that.
     impl::PyInterpreter* tag = tag_.load(std::memory_order_acquire);  // (16)
     if (C10_LIKELY(tag == self_interpreter)) return handle_;
     if (tag != nullptr) return slow_accessor();

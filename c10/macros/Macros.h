@@ -4,13 +4,13 @@
 // The macros of PyTorch's header of this name that headers like
 // PyHandleCache.h use.
 
-// What is here stands in for PyTorch's c10, and a program may have both. So all
-// of it is in an inline namespace: it is named as PyTorch's is, and its symbols
-// are others. No file includes headers of both.
+// This stand-in and PyTorch's c10 may be in one program. So all of it is in an
+// inline namespace: sources use the same names, but the symbols differ. No file
+// may include headers of both.
 #define C10_STAND_IN_ multislot_stand_in
 
 // C10_LIKELY(condition), C10_UNLIKELY(condition): the condition, with a hint to
-// the compiler how it mostly turns out.
+// the compiler about its usual value.
 #if defined(__GNUC__) || defined(__clang__)
 #define C10_LIKELY(condition) \
   (__builtin_expect(static_cast<bool>(condition), 1))
@@ -21,8 +21,8 @@
 #define C10_UNLIKELY(condition) (condition)
 #endif
 
-// Before a class or function. C10_API is for what c10 gives to others; ours is
-// linked statically, so on Windows there is nothing to import.
+// Before a class or function. C10_API exports it from c10; ours is linked
+// statically, so on Windows there is nothing to import.
 #if defined(_WIN32)
 #define C10_EXPORT __declspec(dllexport)
 #define C10_IMPORT __declspec(dllimport)

@@ -11,11 +11,11 @@
 namespace c10 {
 inline namespace C10_STAND_IN_ {
 
-// What a failed TORCH_INTERNAL_ASSERT or TORCH_CHECK throws.
+// The exception that a failed TORCH_INTERNAL_ASSERT or TORCH_CHECK throws.
 class Error : public std::exception {
  public:
-  // `text` is what(), `message` the part of it that the parts of the macro
-  // make.
+  // `text` is what(); `message` is the part of it that comes from the macro's
+  // arguments.
   Error(std::string text, std::string message)
       : text_(std::move(text)), message_(std::move(message)) {}
   explicit Error(const std::string& message) : Error(message, message) {}
@@ -29,7 +29,7 @@ class Error : public std::exception {
   std::string message_;
 };
 
-// All that << prints of the parts, in one string.
+// The parts as << prints them, in one string.
 template <typename... Parts>
 std::string str(const Parts&... parts) {
   std::ostringstream stream;
@@ -40,7 +40,7 @@ inline std::string str() { return std::string(); }
 
 namespace detail {
 
-// Where a condition did not hold, and what it was.
+// A condition that did not hold, and where.
 struct Failure {
   const char* kind;
   const char* condition;
@@ -48,10 +48,10 @@ struct Failure {
   const char* file;
   int line;
 
-  // Throws an Error; where exceptions are off, prints its text and aborts.
+  // Throws an Error; without exceptions, prints its text and aborts.
   [[noreturn]] void Throw(std::string message) const;
 
-  // Out of line, so that little is left where the condition is.
+  // Out of line, so that the condition's place needs little code.
   template <typename... Parts>
   [[noreturn]] C10_NOINLINE void With(const Parts&... parts) const {
     Throw(str(parts...));
@@ -70,14 +70,14 @@ struct Failure {
     }                                                                        \
   } while (false)
 
-// TORCH_INTERNAL_ASSERT(condition) or (condition, parts...): nothing when the
-// condition holds. Else a c10::Error that says condition, function, file and
-// line, and what << prints of the parts, which are evaluated only then. In
-// every build mode. It stands for a bug in the code that asserts.
+// TORCH_INTERNAL_ASSERT(condition) or (condition, parts...): throws a
+// c10::Error if the condition does not hold, in every build mode. The error has
+// condition, function, file and line, and the parts as << prints them; they are
+// evaluated only then. Use it for bugs in the code that asserts.
 #define TORCH_INTERNAL_ASSERT(condition, ...) \
   C10_FAIL_UNLESS_("internal assert failed", condition, #condition, __VA_ARGS__)
 
-// The same for a mistake of the caller's.
+// The same for the caller's mistakes.
 #define TORCH_CHECK(condition, ...) \
   C10_FAIL_UNLESS_("check failed", condition, #condition, __VA_ARGS__)
 

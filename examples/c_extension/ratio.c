@@ -1,6 +1,6 @@
-// An extension in plain C that two things of Python's stand behind: a class of
-// the standard library, and an exception type of its own. Both belong to one
-// interpreter each, and both are looked up with one line.
+// An extension in plain C that uses a class of the standard library and an
+// exception type of its own. Each interpreter has its own two, and one line
+// looks each of them up.
 //
 //   >>> import ratio
 //   >>> ratio.parse("6/4")
@@ -27,7 +27,7 @@ static PyObject* make_parse_error(void* arg) {
   return PyErr_NewException("ratio.ParseError", PyExc_ValueError, NULL);
 }
 
-// A number, and nothing but a number, from text on to where end says.
+// Parses a number that fills the text up to `end`.
 static int parse_number(const char** text, char end, long long* number) {
   char* rest;
   errno = 0;

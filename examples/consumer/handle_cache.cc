@@ -1,4 +1,4 @@
-// The part of an extension that multislot has to do with.
+// The part of an extension that uses multislot.
 
 #include "multislot/cpython/handle_cache.h"
 

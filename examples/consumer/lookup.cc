@@ -1,5 +1,5 @@
-// What a program gets that depends on multislot: the caches that the build
-// chose, and those that it names itself.
+// A program that uses the build's default cache, and caches with policies that
+// it names itself.
 
 #include <cstdio>
 

@@ -41,7 +41,7 @@ class PricesTest(unittest.TestCase):
             other.run(IN_EACH + "assert id(prices.cent()) != {}\n".format(id(ours)))
         self.assertIs(prices.cent(), ours)
 
-    # With a GIL each, where there is such a thing.
+    # With a GIL each, if CPython supports that.
     def test_eight_interpreters_at_once(self):
         for own_gil in (False, True):
             with interpreters.several(8, own_gil) as eight:

@@ -3,8 +3,8 @@
 
 #include "c10/core/impl/PyInterpreter.h"
 
-// The slow way to an object's handle: the current interpreter is asked. Here it
-// counts.
+// The slow way to an object's handle: asks the current interpreter. Here it
+// only counts.
 PyObject* AskPython();
 
 #endif  // EXAMPLES_MIGRATING_ASK_PYTHON_H_

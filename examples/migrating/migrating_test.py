@@ -43,7 +43,7 @@ class MigratingTest(unittest.TestCase):
                     run_in(8, own_gil, module)
                     run_in(2, False, module)
 
-    # Right as well, where the module is at hand.
+    # Also right, if the module is at hand.
     def test_module_state(self):
         run_in(8, True, "state_before")
 
@@ -64,7 +64,7 @@ class MigratingTest(unittest.TestCase):
                     continue
                 with self.assertRaisesRegex(Exception, says):
                     run_in(1, False, module)
-                # A GIL of its own such an interpreter may not have at all.
+                # Such an interpreter cannot have its own GIL.
                 if interpreters.OWN_GIL:
                     with self.assertRaisesRegex(Exception, "subinterpreters|one interpreter"):
                         run_in(1, True, module)

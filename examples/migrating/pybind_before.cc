@@ -1,4 +1,4 @@
-// An object that pybind11's class keeps.
+// An object in pybind11's gil_safe_call_once_and_store.
 
 #include <pybind11/pybind11.h>
 

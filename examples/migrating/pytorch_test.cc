@@ -15,7 +15,7 @@ PyObject* AskPython() {
 
 namespace {
 
-// How often two rounds over three interpreters ask Python.
+// How often AskPython() is called in two rounds over three interpreters.
 template <typename Object>
 int Asked() {
   static c10::impl::PyInterpreter interpreters[3] = {

@@ -1,7 +1,7 @@
 #ifndef EXAMPLES_PYBIND11_EXTENSION_MODULE_H_
 #define EXAMPLES_PYBIND11_EXTENSION_MODULE_H_
 
-// PYBIND11_MODULE for sub-interpreters, with a pybind11 of either kind.
+// PYBIND11_MODULE for sub-interpreters, with pybind11 2 or 3.
 //
 //   MULTI_INTERPRETER_MODULE(name, m) { m.def(...); }
 
@@ -9,18 +9,17 @@
 
 #if PYBIND11_VERSION_HEX >= 0x03000000
 
-// In this order: 3.1 does not compile the other.
+// In this order: pybind11 3.1 does not compile the other order.
 #define MULTI_INTERPRETER_MODULE(name, variable)                \
   PYBIND11_MODULE(name, variable, pybind11::mod_gil_not_used(), \
                   pybind11::multiple_interpreters::per_interpreter_gil())
 
 #else
 
-// The 2.x make single-phase modules only, of which all interpreters get one
-// and the same; so the module is made here, in multi-phase initialisation, and
-// pybind11 fills it. What it knows of types and exceptions it still keeps once
-// for the process: enough for functions, in interpreters that share a GIL, and
-// no more.
+// pybind11 2 makes only single-phase modules, and all interpreters get the same
+// one. So this makes the module, with multi-phase initialisation, and pybind11
+// fills it. pybind11 2 still keeps types and exceptions once per process. That
+// is enough for functions, in interpreters that share a GIL, but for no more.
 #if defined(Py_mod_multiple_interpreters)
 #define MULTI_INTERPRETER_MODULE_INTERPRETERS_ \
   {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_SUPPORTED},

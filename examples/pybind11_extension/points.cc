@@ -1,5 +1,5 @@
-// An extension on pybind11 with classes that each interpreter has to have for
-// itself: a named tuple, an enum and an exception.
+// An extension with pybind11. Each interpreter has its own classes: a named
+// tuple, an enum and an exception.
 //
 //   >>> import points
 //   >>> points.mirror(points.Point(2, 4), points.Axis.X)
@@ -18,7 +18,7 @@ namespace py = pybind11;
 
 namespace {
 
-// What would be global variables if there were one interpreter.
+// These would be global variables if there were one interpreter.
 struct Classes {
   py::object point;
   py::object axis;
@@ -49,7 +49,7 @@ const Classes& GetClasses() {
   return *found;
 }
 
-// One object, as code on pybind11 3 has it: there the first type would be
+// One object, as in code for pybind11 3: there the first type would be
 // py::gil_safe_call_once_and_store.
 const py::object& Hypot() {
   static multislot::cpython::CallOnceAndStore<py::object> storage;

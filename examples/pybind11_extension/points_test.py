@@ -44,7 +44,7 @@ class PointsTest(unittest.TestCase):
         with self.assertRaises(TypeError):
             points.mirror(1, 2)
 
-    # Classes of the same name, each of one interpreter.
+    # Each interpreter's class has the same name.
     def test_another_interpreters_are_not_ours(self):
         with interpreters.several(1) as (other,):
             other.run(
@@ -54,7 +54,7 @@ class PointsTest(unittest.TestCase):
             )
         self.assertIs(type(points.mirror((0, 0), points.Axis.Y)), points.Point)
 
-    # With one GIL for all, and from pybind11 3 on with one for each.
+    # With a shared GIL, and from pybind11 3 on with a GIL each.
     def test_eight_interpreters_at_once(self):
         self.use_eight(own_gil=False)
         if points.PYBIND11 >= 3:

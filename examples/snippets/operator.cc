@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-struct _object;  // as Python.h has it
+struct _object;  // as Python.h declares it
 typedef struct _object PyObject;
 
 // Slow. Returns a borrowed reference to an object that lives until its

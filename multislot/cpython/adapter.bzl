@@ -1,4 +1,4 @@
-"""//multislot/cpython for a CPython of one's choice."""
+"""//multislot/cpython for a CPython of your choice."""
 
 load("@rules_cc//cc:defs.bzl", "cc_library")
 
@@ -7,16 +7,16 @@ def cpython_adapter(name, python, limited_api = None, **kwargs):
 
     Args:
       name: its name.
-      python: a cc_library that has Python.h, and no libpython. What
-        //multislot/cpython is built for is "@multislot//multislot/cpython:python".
-      limited_api: what Py_LIMITED_API is for it: "0x030a0000" or higher. Code
-        that depends on it defines the same (local_defines); otherwise it does
-        not link, or is not imported. A lookup then costs a call into CPython.
+      python: a cc_library that has Python.h, and no libpython. The one of
+        //multislot/cpython is "@multislot//multislot/cpython:python".
+      limited_api: the value of Py_LIMITED_API: "0x030a0000" or higher. Code
+        that depends on it must define the same (local_defines), or linking or
+        importing fails. With the limited API each lookup calls CPython.
       **kwargs: as of cc_library: visibility, testonly.
     """
     local_defines = ["Py_LIMITED_API=" + limited_api] if limited_api else []
 
-    # What does not fit this Python, and says so instead of linking.
+    # Refuses to link code for other Pythons, with a message.
     cc_library(
         name = name + "_wrong_python",
         srcs = [

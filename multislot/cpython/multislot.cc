@@ -20,7 +20,7 @@ namespace {
 
 namespace cpython = multislot::cpython;
 
-// A value of C's, and how to destroy it.
+// A value that C code made, and how to destroy it.
 struct CValue : cpython::internal::OwnedValue {
   CValue(multislot_make_value make, void* arg,
          multislot_destroy_value destroy_value)
@@ -39,7 +39,7 @@ struct CValue : cpython::internal::OwnedValue {
 };
 
 struct CValues {
-  // What make is called with, and what with its result.
+  // The arguments of multislot_get_value().
   struct Call {
     multislot_make_value make;
     void* arg;
@@ -55,11 +55,12 @@ using Cache = cpython::HandleCache<multislot::SideTable>;
 using ValueCache = cpython::internal::OwningCache<CValues, multislot::SideTable,
                                                   cpython::AskCPython>;
 
-// What a cache of C's is the memory of. All zero is an empty one, and there is
-// nothing to destroy, so C can have it as plain words.
+// The layout of a C cache. All zero is an empty cache, and it is trivially
+// destructible, so C can declare it as plain words.
 //
-// C can copy it, and the index in it would then find another cache's objects.
-// So it knows where it is, and elsewhere it starts afresh.
+// C code can copy it. The index in the copy would find the first cache's
+// objects. So it stores its own address, and a cache with another address
+// starts afresh.
 template <typename OfC, typename Ours>
 struct InC {
   static const Ours& In(OfC* memory) {
@@ -77,7 +78,7 @@ struct InC {
 
   ABSL_ATTRIBUTE_NOINLINE void StartAfresh() {
     multislot::internal::RegistryLock lock;
-    // Relaxed: the lock orders it with another thread's that was here before.
+    // Relaxed: the lock orders it with another thread's store.
     if (self.load(std::memory_order_relaxed) == this) return;
     cache.clear_for_test();
     self.store(this, std::memory_order_release);  // (34)

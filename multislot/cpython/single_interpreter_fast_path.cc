@@ -24,8 +24,9 @@ void SingleInterpreterFastPath::Enable() {}
 
 namespace internal {
 
-// An event that asks whether the hook is called: of two events of this name,
-// ours is the one at this address. Its argument is the address of a bool.
+// The name of an event that asks whether the hook is called. Others may use the
+// same name, so the hook compares the string's address. The event's argument is
+// the address of a bool.
 inline constexpr char kAreYouThere[] = "multislot.are_you_there";
 
 namespace {
@@ -33,20 +34,20 @@ namespace {
 using multislot::internal::RegistryLock;
 
 bool IsOf(const Record* record, PyInterpreterState* state) noexcept {
-  // Relaxed: whoever asks is attached to one of the two.
+  // Relaxed: the calling thread is attached to one of the two interpreters.
   return (record->address.load(std::memory_order_relaxed) & ~kUnproven) ==
          reinterpret_cast<std::uintptr_t>(state);
 }
 
-// There is another interpreter, or soon will be. Relaxed stores: they come
-// before any other code of that interpreter.
+// Called when there is another interpreter, or soon will be. Relaxed stores:
+// they come before any other code of that interpreter.
 void DisableFastPath() noexcept {
   RegistryLock lock;
   g_records.watched.store(nullptr, std::memory_order_relaxed);
   g_records.only.store(nullptr, std::memory_order_relaxed);
 }
 
-// CPython calls it for each audited event, of whichever interpreter.
+// CPython calls it for each audited event, in every interpreter.
 int AuditHook(const char* event, PyObject* arguments, void*) {
   if (event == kAreYouThere) {
     *static_cast<bool*>(PyLong_AsVoidPtr(PyTuple_GetItem(arguments, 0))) = true;
@@ -62,7 +63,7 @@ int AuditHook(const char* event, PyObject* arguments, void*) {
   return 0;
 }
 
-// Whether the hook is called; not if another one vetoes the event before that.
+// Whether the hook is called. It is not if another hook vetoes the event first.
 bool HookIsCalled() {
   bool heard = false;
   if (PySys_Audit(kAreYouThere, "n", reinterpret_cast<Py_ssize_t>(&heard)) !=
@@ -72,8 +73,8 @@ bool HookIsCalled() {
   return heard;
 }
 
-// A hook that is not called may be there all the same, behind one that vetoes.
-// So there is one try for each life of a record.
+// A hook that is not called may have been added all the same, behind one that
+// vetoes. So each life of a record adds one at most.
 void AddHook(Record* record) {
   {
     RegistryLock lock;
@@ -83,8 +84,8 @@ void AddHook(Record* record) {
   if (PySys_AddAuditHook(AuditHook, nullptr) != 0) PyErr_Clear();
 }
 
-// CPython lists interpreters from their making to when no thread can be
-// attached to them any more.
+// CPython lists an interpreter from its creation until no thread can be
+// attached to it any more.
 bool IsTheOnlyOne(PyInterpreterState* state) {
   return PyInterpreterState_Head() == state &&
          PyInterpreterState_Next(state) == nullptr;
@@ -102,7 +103,7 @@ void RegisterCurrent() {
     g_records.watched.store(record, std::memory_order_release);  // (24)
   }
   if (!HookIsCalled()) AddHook(record);
-  // What is made from here on is heard of; nothing must have come meanwhile.
+  // From here on the hook notices new interpreters. None must have come before.
   const bool is_alone = HookIsCalled() && IsTheOnlyOne(state);
   RegistryLock lock;
   if (g_records.watched.load(std::memory_order_relaxed) != record) return;

@@ -1,14 +1,14 @@
-"""Sources of functions that do not link, and say why.
+"""Sources of functions that make wrong combinations fail to link, with a message.
 
-Every file that includes the adapter's headers asks for two functions, named
+Every file that includes the adapter's headers refers to two functions, named
 after the Python that it is compiled for (internal/python_abi.h). The library
-defines the two of its own Python. These files define the others, each by way of
-an undefined function whose name says which two Pythons meet. They belong into
-a static library, of which the linker takes only what is asked for.
+defines the two of its own Python. These files define the others; each calls an
+undefined function whose name says which two Pythons meet. They belong in
+a static library, from which the linker takes only what is referred to.
 
-Where there are libraries for several Pythons, the linker may meet such a file
-of the one before the other's definition. So each library defines the functions
-that say that code for its own Python needs another library: it is that one.
+In a program with libraries for several Pythons, the linker may take such a file
+from one library before it sees the other library. So each library also defines
+the undefined functions for code of its own Python.
 """
 
 _MINORS = range(9, 17)
@@ -62,7 +62,7 @@ _RIGHT = """\
 {definitions}
 """
 
-# "python_3_12", "limited_api_3_12", and whether that is limited and which minor.
+# "python_3_12" or "limited_api_3_12", whether that is limited, and the minor version.
 _VERSIONS = [("python_3_%d" % minor, 0, minor) for minor in _MINORS] + [
     ("limited_api_3_%d" % minor, 1, minor)
     for minor in _LIMITED_MINORS
@@ -100,7 +100,7 @@ def _wrong_python_impl(ctx):
 
 wrong_python = rule(
     implementation = _wrong_python_impl,
-    doc = "Writes the sources, for every Python that there is.",
+    doc = "Writes the sources, for every Python.",
 )
 
 def _right_python_impl(ctx):
@@ -114,5 +114,5 @@ def _right_python_impl(ctx):
 
 right_python = rule(
     implementation = _right_python_impl,
-    doc = "Writes the source of what the libraries for other Pythons ask for in vain.",
+    doc = "Writes the functions that libraries for other Pythons leave undefined.",
 )

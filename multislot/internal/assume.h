@@ -2,7 +2,7 @@
 #define MULTISLOT_INTERNAL_ASSUME_H_
 
 // MULTISLOT_ASSUME(condition): lets the compiler rely on the condition, which
-// has no side effects. (Abseil has it under two names, depending on its age.)
+// must have no side effects. (Abseil's name for it depends on the version.)
 #if defined(__GNUC__) || defined(__clang__)
 #define MULTISLOT_ASSUME(condition) \
   ((condition) ? static_cast<void>(0) : __builtin_unreachable())

@@ -7,8 +7,8 @@
 namespace multislot {
 namespace internal {
 
-// What C++20's <bit> has. (Abseil has it too, but not from headers alone.) In
-// plain loops: nothing on a hit path asks.
+// Functions of C++20's <bit>. (Abseil's need more than headers.) Plain loops
+// will do: no hit path calls them.
 
 // How many bits the number takes; 0 takes none.
 constexpr std::size_t BitWidth(std::size_t number) noexcept {

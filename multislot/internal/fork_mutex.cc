@@ -52,7 +52,7 @@ void ForkMutex::BeforeFork() noexcept ABSL_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 void ForkMutex::AfterFork() noexcept ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  // Relaxed: whoever still finds it true finds that the forker is another
+  // Relaxed: a thread that still reads true sees that the forker is another
   // thread, and waits for the mutex.
   if (locked_again_ == 0) forking_.store(false, std::memory_order_relaxed);
   Unlock();

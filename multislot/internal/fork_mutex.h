@@ -15,15 +15,14 @@ namespace internal {
 // The platform's mutex: constant-initialised, trivially destructible, so that
 // it can be used before main and for as long as the process lives.
 //
-// The thread that forks holds it across the fork, so the child finds what it
-// guards as it is between two changes, and the mutex free. Other handlers of
-// pthread_atfork run meanwhile, on that thread, and may use what it guards: for
-// that thread, and until its fork is over, locking it again is counted only.
-// What no lock can help: a handler that waits for another thread which in turn
-// waits for this mutex.
+// The thread that forks holds it across the fork. So the child finds the mutex
+// free, and the guarded data consistent. Other pthread_atfork handlers may use
+// the guarded data: until the fork is over, the mutex only counts when the
+// forking thread locks it again. One deadlock remains: a handler that waits for
+// a thread that waits for this mutex.
 //
-// Nothing is allocated while it is held, and no code of others runs: an
-// allocator may hold locks of its own across a fork.
+// While it is held, nothing is allocated and no user code runs: an allocator
+// may hold its own locks across a fork.
 class ABSL_LOCKABLE ForkMutex {
  public:
   constexpr ForkMutex() noexcept = default;
@@ -42,13 +41,14 @@ class ABSL_LOCKABLE ForkMutex {
 
  private:
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
-  // Who forks, while forking_ is true. (1) Stored with release after forker_;
-  // (2) acquired, so whoever finds it true finds the forker that belongs to it,
-  // or a later one. A thread that does not fork never finds itself: it knows
-  // its own last store to forking_, which was false.
+  // While forking_ is true, forker_ is the thread that forks. (1) forking_ is
+  // stored with release after forker_; (2) it is loaded with acquire, so a
+  // thread that reads true sees the forker of that store or a later one. A
+  // thread that does not fork never reads true together with itself: its own
+  // last store to forking_ was false.
   std::atomic<bool> forking_{false};
   std::atomic<pthread_t> forker_{};
-  // How often the forking thread has locked it again.
+  // How often the forking thread has locked it in addition.
   int locked_again_ = 0;
 #else
 

@@ -6,13 +6,14 @@
 namespace multislot {
 namespace internal {
 
-// What a slot policy asks of the kind of interpreter that it serves. A model
-// has these members, as those in interpreter.h and bare_interpreter.h do:
+// What a slot policy needs to know about its type of interpreter.
+// Specialisations (interpreter.h, bare_interpreter.h) have these static
+// members:
 //
-//   TagOf(interpreter)    what names it in a slot; never kEmptyTag or kBusyTag
+//   TagOf(interpreter)    its tag in a slot; never kEmptyTag or kBusyTag
 //   HomeOffsetOf<Capacity>(tag)
 //                         where to look first: the slot's offset in bytes
-//   IsLive(tag)           whether what has the tag is its own; see
+//   IsLive(tag)           whether the tag's interpreter has not retired; see
 //                         multislot::internal::IsLive()
 //   Retirements()         how many have retired; see
 //                         multislot::internal::Retirements()

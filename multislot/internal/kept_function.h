@@ -3,11 +3,12 @@
 #ifndef MULTISLOT_INTERNAL_KEPT_FUNCTION_H_
 #define MULTISLOT_INTERNAL_KEPT_FUNCTION_H_
 
-/* MULTISLOT_KEPT_FUNCTION(name, function): the file does not link without the
- * function, an empty one without arguments, whatever else it uses.
+/* MULTISLOT_KEPT_FUNCTION(name, function): makes the file need this function
+ * when it is linked, even if nothing calls it. The function is empty and takes
+ * no arguments.
  *
- * With ELF it is called when the file is loaded: of all that nothing refers to,
- * that is what every linker keeps under --gc-sections. */
+ * With ELF the reference is in .init_array, which every linker keeps even under
+ * --gc-sections. So the function is called when the file is loaded. */
 #if defined(__ELF__)
 #define MULTISLOT_KEPT_FUNCTION(name, function)                             \
   __attribute__((used, section(".init_array"))) static void (*name)(void) = \

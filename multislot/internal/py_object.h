@@ -3,7 +3,7 @@
 
 #include "multislot/internal/cplusplus17.h"
 
-// PyObject as Python.h declares it, for code that does without Python.h.
+// PyObject as Python.h declares it, for code that does not include Python.h.
 
 struct _object;
 typedef struct _object PyObject;

@@ -31,16 +31,16 @@ constexpr std::uint64_t Bit(std::size_t number) {
   return std::uint64_t{1} << (number % kBitsOfAWord);
 }
 
-// Of a page after the first: chunk i has the pages from 2^i on, as many again.
+// The chunk of a page after the first: chunk i has the 2^i pages from 2^i on.
 std::size_t ChunkOf(std::size_t page) noexcept {
-  // gcc warns of what would be if it were the first.
+  // The bit does not matter; without it gcc warns about page 0.
   return BitWidth(page | 1) - 1;
 }
 std::size_t PagesIn(std::size_t chunk) noexcept {
   return std::size_t{1} << chunk;
 }
 
-// Null if the register does not reach there yet.
+// Null if the register has not grown that far.
 Page* PageNumber(Register& shared, std::size_t number) noexcept {
   if (number == 0) return &shared.first_page;
   const std::size_t chunk = ChunkOf(number);
@@ -48,7 +48,7 @@ Page* PageNumber(Register& shared, std::size_t number) noexcept {
   return pages == nullptr ? nullptr : &pages[number - PagesIn(chunk)];
 }
 
-// The first page that has an index to give; kPages if there is none.
+// The first page with a free index; kPages if there is none.
 std::size_t PageWithRoom(const Register& shared) noexcept
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared.mutex) {
   for (std::size_t i = 0; i < kWordsOfWords; ++i) {
@@ -90,7 +90,8 @@ void GiveBack(Register& shared, Page& page, std::size_t page_number,
   shared.full_words[word / kBitsOfAWord] &= ~Bit(word);
 }
 
-// Pages for one chunk, allocated before the lock is taken and freed after it.
+// Pages for one chunk, allocated before the lock is taken, and freed after it
+// if they were not used.
 struct Spare {
   Spare() = default;
   ~Spare() { delete[] pages; }

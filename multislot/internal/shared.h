@@ -3,12 +3,12 @@
 
 #include "multislot/internal/cplusplus17.h"
 
-// MULTISLOT_SHARED: for an inline variable that has to be one wherever a cache
-// in somebody's inline function is one: with default visibility, whatever
-// -fvisibility says. Linker and loader then treat it as they treat the cache.
+// MULTISLOT_SHARED: for an inline variable that shared objects must share if
+// they share a cache in an inline function. It has default visibility, whatever
+// -fvisibility says, so linker and loader treat it like the cache.
 //
-// It must be named by code in a header that every user of such a cache compiles
-// (-Wl,--exclude-libs hides what is defined by archives alone).
+// Code in a header that every user of such a cache compiles must name it:
+// -Wl,--exclude-libs hides symbols that only archives define.
 #if defined(__GNUC__) && !defined(_WIN32)
 #define MULTISLOT_SHARED __attribute__((visibility("default")))
 #else

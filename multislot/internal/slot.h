@@ -12,25 +12,25 @@
 namespace multislot {
 namespace internal {
 
-// A tag, and the handle of the interpreter that it names. A fill writes, under
-// the RegistryLock:
+// A tag, and the handle of its interpreter. A fill writes, under the
+// RegistryLock:
 //
-//   (7) tag = kBusyTag    from here on, nobody takes the handle for theirs
+//   (7) tag = kBusyTag    from here on, the slot matches no interpreter
 //   (8) handle
 //   (9) tag
 //
-// and a reader, under no lock, does
+// A reader, without a lock:
 //
 //   (10) reads the tag; goes on if it is its own
 //   (11) reads the handle
 //   (12) reads the tag again; if it is still its own, so is the handle
 //
 // (10) acquires what (9) released, so the reader sees that fill's handle or a
-// later one. Should it be a later one, of an interpreter that reclaimed the
-// slot meanwhile, then (11) acquired what (8) released, so (12) sees (7) or
-// something later still; tags do not come back, so it sees that the slot is
-// lost. Without (12) a lookup that overlaps its own interpreter's retirement
-// could return the next one's handle.
+// later one. A later handle belongs to an interpreter that reclaimed the slot
+// meanwhile. Then (11) acquired what (8) released, so (12) sees (7) or a later
+// tag. Tags do not come back, so the reader notices that it has lost the slot.
+// Without (12) a lookup that overlaps its own interpreter's retirement could
+// return the next one's handle.
 struct Slot {
   std::atomic<Tag> tag{kEmptyTag};
   std::atomic<PyObject*> handle{nullptr};
@@ -46,8 +46,8 @@ struct Slot {
                            own)) {
       return nullptr;
     }
-    // A slot that has a tag has a handle, so a hit need not look whether it
-    // is one.
+    // A slot with an interpreter's tag has a handle, so a hit need not check
+    // for null.
     MULTISLOT_ASSUME(result != nullptr);
     return result;
   }
@@ -58,7 +58,8 @@ struct Slot {
     tag.store(own, std::memory_order_release);        // (9)
   }
 
-  // Nobody reads meanwhile. Relaxed: whoever sees to that orders these.
+  // The caller makes sure that nobody reads meanwhile. Relaxed: that orders
+  // these stores, too.
   void Clear() noexcept {
     tag.store(kEmptyTag, std::memory_order_relaxed);
     handle.store(nullptr, std::memory_order_relaxed);

@@ -12,17 +12,17 @@
 namespace multislot {
 namespace internal {
 
-// The layout of what shared objects share; see internal/registry.h.
+// Stands for the layout, as the namespace in internal/registry.h does.
 inline namespace table_layout_1 {
 
-// What an interpreter owns that is no Python object; the adapter derives from
-// it.
+// A value that an interpreter owns and that is not a Python object. The adapter
+// derives from it.
 struct OwnedValue {
-  // What lookups find: the value's address.
+  // The value's address, which lookups return.
   PyObject* handle;
-  // Destroys the value, and frees it and this.
+  // Destroys the value, and frees it and this object.
   void (*destroy)(OwnedValue*);
-  // The one that this interpreter owned before.
+  // The value that this interpreter owned before.
   OwnedValue* next;
 };
 
@@ -33,8 +33,8 @@ struct OwnedValue {
 //
 //   (26) the handle
 //
-// or, if the table is too small, copies each handle into a larger one, (26)
-// too, and then writes:
+// If the table is too small, the fill first copies each handle into a larger
+// one, also with (26), and writes:
 //
 //   (27) the pointer to the larger table
 //
@@ -42,45 +42,45 @@ struct OwnedValue {
 //
 //   (28) the pointer to an empty table
 //
-// and later gives the tables to other interpreters, under the RegistryLock too.
-// A reader, under no lock, does
+// Later the tables go to other interpreters, also under the RegistryLock. A
+// reader, without a lock:
 //
 //   (29) reads the pointer
 //   (30) reads the handle
 //   (31) reads the pointer again; if it is the same, the handle is its own
 //
 // (29) acquires what (27) released, so the reader sees the table's size, and
-// the handles that were copied. (30) acquires what (26) released. Should that
-// be the handle of a later interpreter, filled or copied there, then (28) came
-// before it, under the lock, so (31) sees (28). Within an interpreter's life no
-// table comes back.
+// the copied handles. (30) acquires what (26) released. If that is a handle
+// that a later interpreter filled or copied there, then (28) came before it,
+// under the lock, so (31) sees (28). Within an interpreter's life no table
+// comes back.
 //
-// The smaller tables that an interpreter had before stay until it retires, for
-// readers that are still there; what such a reader finds in one is right, or
-// null. The memory of tables is never freed: a reader may overlap its
-// interpreter's retirement.
+// An interpreter's smaller tables stay until it retires, because readers may
+// still be in them. Such a reader finds the right handle or null. The memory of
+// tables is never freed, because a reader may overlap its interpreter's
+// retirement.
 struct Table {
   // How many handles there is room for. Never changes.
   std::size_t size;
 
-  // What follows is only for who holds the RegistryLock, or has taken the table
-  // from its interpreter.
+  // What follows may be used only under the RegistryLock, or once the table is
+  // taken from its interpreter.
 
-  // The table that was before this one; or the next free table.
+  // The interpreter's previous, smaller table; or the next free table.
   Table* next;
   // How many handles were filled.
   std::size_t fills;
-  // Of those whose interpreter owns an OwnedValue, the last one's.
+  // The last OwnedValue that was filled.
   OwnedValue* values;
 
-  // The handle that belongs to each index; at 0, which no cache has, null.
+  // The handle of each index. No cache has index 0, so that one is null.
   std::atomic<PyObject*>* handles() noexcept {
     return reinterpret_cast<std::atomic<PyObject*>*>(this + 1);
   }
   const std::atomic<PyObject*>* handles() const noexcept {
     return reinterpret_cast<const std::atomic<PyObject*>*>(this + 1);
   }
-  // The indices that were filled, the first one first; with kOwnsReference or
+  // The filled indices, in the order of their fills, with kOwnsReference or
   // kOwnsValue added.
   std::uint32_t* order() noexcept {
     return reinterpret_cast<std::uint32_t*>(handles() + size);
@@ -90,8 +90,8 @@ struct Table {
 // Indices are below 2^kIndexBits.
 inline constexpr int kIndexBits = sizeof(void*) >= 8 ? 28 : 24;
 
-// In order(): the interpreter owns a reference to the handle, or the OwnedValue
-// that the handle is the address of.
+// Marks in order(): the interpreter owns a reference to the handle, or the
+// OwnedValue whose handle it is.
 inline constexpr std::uint32_t kOwnsReference = std::uint32_t{1} << 31;
 inline constexpr std::uint32_t kOwnsValue = std::uint32_t{1} << 30;
 static_assert(kIndexBits <= 30, "");
@@ -100,15 +100,16 @@ inline constexpr std::size_t IndexIn(std::uint32_t entry) noexcept {
   return entry & ~(kOwnsReference | kOwnsValue);
 }
 
-// Of an interpreter that has filled nothing, or has retired. Nobody writes it.
+// The table of interpreters that have filled nothing, or have retired. Never
+// written.
 inline Table g_empty_table = {};
 
 }  // namespace table_layout_1
 
-// The handle at the index, or null: there is none, or the interpreter got
+// The handle at the index. Null if there is none, or if the interpreter got
 // another table meanwhile. A part of every hit, so it is inlined.
 //
-// AtomicPointer is std::atomic<Table*>, or what a test has in its place.
+// AtomicPointer is std::atomic<Table*>, or a test's replacement.
 template <typename AtomicPointer>
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline PyObject* FindFastInTable(
     const AtomicPointer& tables, std::size_t index) noexcept {
@@ -123,8 +124,8 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline PyObject* FindFastInTable(
   return handle;
 }
 
-// The same, but if the interpreter got another table, that one is read. That
-// happens seldom: an interpreter has a few tables, and retires once.
+// The same, but if the interpreter got another table, reads that one. That is
+// rare: an interpreter has few tables, and retires once.
 template <typename AtomicPointer>
 PyObject* FindInTable(const AtomicPointer& tables, std::size_t index) noexcept {
   for (;;) {

@@ -19,10 +19,10 @@ namespace multislot {
 namespace internal {
 namespace {
 
-// The sizes of tables, as powers of two. Small ones are four times the one
-// before. Where address space is plenty and mapped pages take memory only once
-// they are used, the next one has room for more caches than most processes
-// have: it need not be copied, and takes no more memory than its handles do.
+// The sizes of tables, as exponents of 2. Each small size is four times the one
+// before. With enough address space, and if mapped pages take memory only once
+// they are used, the next table has room for more caches than most processes
+// have. So it need not be copied, and takes no more memory than its handles.
 #if defined(MAP_NORESERVE)
 constexpr bool kPagesOnDemand = sizeof(void*) >= 8;
 #else
@@ -31,7 +31,7 @@ constexpr bool kPagesOnDemand = false;
 constexpr int kSizes[] = {5, 7, 9, 20, 24, kIndexBits};
 constexpr int kGrowth = 2;
 
-// Of the smallest table that has the index.
+// The size of the smallest table that has the index, as an exponent of 2.
 int BitsFor(std::size_t index) noexcept {
   const int bits = static_cast<int>(BitWidth(index));
   if (!kPagesOnDemand) {
@@ -45,13 +45,13 @@ int BitsFor(std::size_t index) noexcept {
   return kIndexBits;
 }
 
-// Of a table, its header included.
+// The size of a table in bytes, including its header.
 std::size_t BytesOf(std::size_t size) noexcept {
   return sizeof(Table) +
          size * (sizeof(std::atomic<PyObject*>) + sizeof(std::uint32_t));
 }
 
-// Whether it is mapped, not allocated.
+// Whether a block of this size is mapped, not allocated.
 [[maybe_unused]] bool IsMapped(std::size_t bytes) noexcept {
   return bytes >= 64 * 1024;
 }
@@ -66,8 +66,8 @@ void FreeZeroed(void* memory, [[maybe_unused]] std::size_t bytes) noexcept {
   std::free(memory);
 }
 
-// A table that is allocated before the lock is taken, and freed after it if
-// nobody has taken it.
+// A table that is allocated before the lock is taken, and freed after it if it
+// was not used.
 class SpareTable {
  public:
   SpareTable() = default;
@@ -110,8 +110,8 @@ Table* TakeFree(Register& shared, int bits) noexcept
 void Grow(std::atomic<Table*>& tables, Table* table, Table* larger) noexcept {
   for (std::size_t i = 0; i < table->fills; ++i) {
     const std::size_t index = IndexIn(table->order()[i]);
-    // Relaxed: written under the lock. The copy is a fill: the larger table may
-    // have been another interpreter's, of which a reader is still there.
+    // Relaxed: written under the lock. The copy needs (26), as a fill does: a
+    // reader of the table's previous interpreter may still be in it.
     PyObject* handle = table->handles()[index].load(std::memory_order_relaxed);
     larger->handles()[index].store(handle, std::memory_order_release);  // (26)
     larger->order()[i] = table->order()[i];
@@ -122,11 +122,11 @@ void Grow(std::atomic<Table*>& tables, Table* table, Table* larger) noexcept {
   tables.store(larger, std::memory_order_release);  // (27)
 }
 
-// The cache's index; 0 if there is none left to give.
+// The cache's index, given now if need be; 0 if none is left.
 std::size_t IndexOf(Register& shared,
                     std::atomic<std::uintptr_t>& index) noexcept
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared.mutex) {
-  // Relaxed: what belongs to an index is published by the tables.
+  // Relaxed: the tables publish the handles, not the index.
   std::uintptr_t own = index.load(std::memory_order_relaxed);
   if (own == 0 && shared.last_index + 1 < std::size_t{1} << kIndexBits) {
     own = ++shared.last_index;
@@ -156,14 +156,13 @@ Filled FillAt(Table* table, std::size_t index, PyObject* handle,
 void* AllocateZeroed(std::size_t bytes) noexcept {
 #if defined(MAP_NORESERVE)
   if (IsMapped(bytes)) {
-    // Not reserved: of the table of an interpreter that uses one cache with a
-    // high index a few pages are used, and a fork asks for all that is
-    // reserved.
+    // Not reserved, because a fork asks for all reserved memory. An interpreter
+    // that uses one cache with a high index uses few pages of its table.
     void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) return nullptr;
 #if defined(MADV_NOHUGEPAGE)
-    // Nor does one handle take a huge page.
+    // So that one handle does not take a huge page.
     madvise(memory, bytes, MADV_NOHUGEPAGE);
 #endif
     return memory;
@@ -222,7 +221,7 @@ void FreeTables(Register& shared, Table* tables) noexcept {
   if (tables == nullptr) return;
   for (Table* table = tables; table != nullptr; table = table->next) {
     for (std::size_t i = 0; i < table->fills; ++i) {
-      // Relaxed: a reader that is still there finds its own handle or null.
+      // Relaxed: a reader that is still there reads its own handle or null.
       table->handles()[IndexIn(table->order()[i])].store(
           nullptr, std::memory_order_relaxed);
     }

@@ -10,9 +10,9 @@
 namespace multislot {
 namespace internal {
 
-// What names an interpreter inside a slot. Two kinds share the type, and no
-// cache holds both: tags that the register gives out, and addresses of bare
-// interpreters. The values below are neither.
+// The name of an interpreter in a slot. There are two kinds: tags that the
+// register gives out, and addresses of bare interpreters. No cache has both.
+// The values below are neither.
 using Tag = std::uintptr_t;
 inline constexpr Tag kEmptyTag = 0;    // of a slot that was never filled
 inline constexpr Tag kRetiredTag = 1;  // of an interpreter that has retired
@@ -21,11 +21,12 @@ inline constexpr Tag kBusyTag = 2;     // of a slot that is being filled
 // A registered tag is, from the highest bit down:
 //
 //   generation   from 1: how many interpreters had the home index so far
-//   home index   kHomeBits: where to look first
-//   zero         kHomeShift: as many bits as leave room for what a slot is
-//                large, so that `tag & mask` is a slot's offset in bytes
+//   home index   kHomeBits bits: where to look first
+//   zero         kHomeShift bits: a slot has 2^kHomeShift bytes, so `tag &
+//   mask`
+//                is a slot's offset in bytes
 //
-// So no two registrations have the same one.
+// So no two registrations have the same tag.
 inline constexpr int kHomeShift = sizeof(Tag) >= 8 ? 4 : 3;
 inline constexpr int kHomeBits = sizeof(Tag) >= 8 ? 20 : 12;
 inline constexpr int kGenerationShift = kHomeShift + kHomeBits;
@@ -42,10 +43,11 @@ constexpr std::size_t HomeIndexOf(Tag tag) noexcept {
   return static_cast<std::size_t>(tag >> kHomeShift) & (kMaxInterpreters - 1);
 }
 
-// Where the home slots of registered interpreters begin, in bytes: live ones
-// numbered below Capacity have homes of their own. The others wrap around, some
-// homes twice as often as others where Capacity is no power of two; a division
-// would spread them evenly and cost each hit more.
+// The offset of a registered interpreter's home slot, in bytes. Live
+// interpreters with home indices below Capacity have homes of their own. The
+// others wrap around; if Capacity is not a power of two, some homes get twice
+// as many as others. A division would spread them evenly, but cost each hit
+// more.
 template <std::size_t Capacity>
 constexpr std::size_t HomeOffsetOf(Tag tag) noexcept {
   constexpr auto round_up_to_power_of_two = [](std::size_t n) {

@@ -8,7 +8,7 @@ load("@rules_cc//cc:action_names.bzl", "ACTION_NAMES")
 load("@rules_cc//cc:defs.bzl", "CcInfo", "cc_common")
 load("@rules_cc//cc:find_cc_toolchain.bzl", "find_cc_toolchain")
 
-# $1: the log, $2: what the command writes, which nobody needs; then the command.
+# $1: the log, $2: the command's output file, which is deleted; then the command.
 _RUN = """\
 log=$1 out=$2
 shift 2
@@ -36,7 +36,7 @@ if ! grep -qF '{text}' '{log}'; then
   exit 1
 fi
 if [ '{one_error}' = True ] && [ "$(grep -c 'error: ' '{log}')" -ne 1 ]; then
-  echo "One error would have done."
+  echo "There is more than one error."
   exit 1
 fi
 """
@@ -47,7 +47,7 @@ def _configure(ctx):
         ctx = ctx,
         cc_toolchain = toolchain,
         requested_features = ctx.features,
-        # What needs module maps, of which this rule makes none.
+        # These need module maps, and this rule makes none.
         unsupported_features = ctx.disabled_features + ["layering_check", "module_maps", "parse_headers"],
     )
 
@@ -153,7 +153,7 @@ def _cc_link_test_impl(ctx):
 
 _ATTRS = {
     "deps": attr.label_list(providers = [CcInfo]),
-    "one_error": attr.bool(doc = "Whether there must be no second one."),
+    "one_error": attr.bool(doc = "Whether there must be exactly one error."),
     "refused_with": attr.string(doc = "Part of the error message that must come. Empty: there must be no error."),
     "_cc_toolchain": attr.label(default = "@bazel_tools//tools/cpp:current_cc_toolchain"),
 }

@@ -1,8 +1,8 @@
-"""Finds a Cython that knows sub-interpreters, 3.1 or newer.
+"""Finds a Cython that supports sub-interpreters, 3.1 or newer.
 
-It is the executable that the environment's MULTISLOT_CYTHON names (tools/fetch_cython.sh brings one),
+It is the executable that the environment variable MULTISLOT_CYTHON names (tools/fetch_cython.sh fetches one),
 else `cython3` or `cython` of the PATH. The repository's file defs.bzl lists it: CYTHONS has one label,
-or none where there is no such Cython.
+or none if there is no such Cython.
 """
 
 _OLDEST = [3, 1]

@@ -1,7 +1,7 @@
 """C code of Cython modules."""
 
 def cython_source(name, src, cython, pxds = [], **kwargs):
-    """A genrule that makes NAME.c of a .pyx file.
+    """A genrule that makes NAME.c from a .pyx file.
 
     Args:
       name: what the C file is called, without ".c".

@@ -4,10 +4,9 @@
 //
 // The folders of the MODULEs are on sys.path.
 //
-// What runs is the real python3, unless this is built with a sanitizer: an
-// instrumented extension needs a process that started with the sanitizer's
-// runtime in it. Then it is the same python3 but for the executable, which is
-// this one.
+// Runs the real python3, unless this is built with a sanitizer: an instrumented
+// extension needs a process that started with the sanitizer's runtime. Then
+// this executable itself starts the same Python.
 
 #include <Python.h>
 
@@ -33,7 +32,7 @@
 
 namespace {
 
-// -B: the folder of the script is not ours to write to.
+// -B: do not write into the script's folder.
 constexpr char kStart[] =
     "import os, runpy, sys\n"
     "sys.argv = sys.argv[1:]\n"

@@ -1,4 +1,4 @@
-"""Finds the CPythons of this machine, for what embeds or extends one.
+"""Finds the CPythons of this machine, for programs that embed or extend one.
 
 The repository that python_headers_and_libraries() makes has, for each CPython
 found, two cc_libraries named after it:
@@ -14,7 +14,7 @@ of the one that comes first.
 
 The repository that default_python() makes has one target, `headers`: the Python
 that //multislot/cpython is built for unless a flag names another. It does not
-look at the machine itself.
+search the machine itself.
 """
 
 _BUILD_HEAD = """\

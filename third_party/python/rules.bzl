@@ -13,7 +13,7 @@ def python_extension(name, python, **kwargs):
     cc_binary(
         name = name + ".so",
         deps = kwargs.pop("deps", []) + ["@multislot_pythons//:%s_headers" % python],
-        # Python's symbols are the executable's.
+        # The executable defines Python's symbols.
         linkopts = kwargs.pop("linkopts", []) + select({
             "@platforms//os:macos": ["-undefined", "dynamic_lookup"],
             "//conditions:default": [],
@@ -31,7 +31,7 @@ def python_test(name, python, script, extensions, data = [], script_args = [], *
       script: the file; if it ends with status 0 the test passes.
       extensions: names of python_extensions, for the script to import.
       data: other modules for the script to import.
-      script_args: what else the script finds in sys.argv, at its end.
+      script_args: more arguments, at the end of the script's sys.argv.
       **kwargs: as of cc_test.
     """
     modules = [extension + ".so" for extension in extensions] + data

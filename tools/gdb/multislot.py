@@ -11,7 +11,7 @@ import gdb.types
 
 
 def _value(atomic):
-    """What a std::atomic holds, whichever standard library it is of."""
+    """The value of a std::atomic, of either standard library."""
     for member in ("_M_i", "_M_b"):  # libstdc++
         try:
             inner = atomic[member]
@@ -25,7 +25,7 @@ def _value(atomic):
         return atomic["__a_"]["__a_value"]  # libc++
 
 
-# As multislot/internal/tag.h and registry.h have them; compilers drop constants.
+# The same as in multislot/internal/tag.h and registry.h: compilers drop constants.
 _BUSY_TAG = 2
 _WIDE = gdb.lookup_type("long").pointer().sizeof >= 8
 _HOME_SHIFT = 4 if _WIDE else 3
@@ -38,7 +38,7 @@ def _home_index(tag):
 
 
 def _page(number):
-    """Of the register; None if it does not reach there."""
+    """The register's page; None if the register has not grown that far."""
     register = gdb.parse_and_eval(_REGISTER)
     if number == 0:
         return register["first_page"]
@@ -50,7 +50,7 @@ def _page(number):
 
 
 def _is_live(tag):
-    """Whether the register knows the tag; None if there is no telling."""
+    """Whether the tag is live; None if that cannot be found out."""
     try:
         page_number, entry = divmod(_home_index(tag), 64)
         return int(_value(_page(page_number)["live"][entry])) == tag
@@ -137,7 +137,7 @@ class SideTable:
 
 
 class Cache:
-    """A cache that has its policy as the member slots_, or cache_.places_.slots."""
+    """A cache whose policy is the member slots_ or cache_.places_.slots."""
 
     @staticmethod
     def slots(value):

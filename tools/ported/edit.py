@@ -1,17 +1,17 @@
-"""Edits a file of somebody else's, for tools/test_markupsafe.sh."""
+"""Edits source files of other projects, for the scripts that port them."""
 
 import re
 
 
 class Source:
-    """A source file's text. An edit that does not fit it as expected is an error."""
+    """A source file's text. An edit that does not match as expected is an error."""
 
     def __init__(self, path):
         with open(path, encoding="utf-8") as file:
             self.text = file.read()
 
     def replace(self, pattern, replacement, times=1):
-        """Replaces what the regular expression finds, which has to be so often."""
+        """Replaces the regular expression's matches; there must be exactly this many."""
         self.text, found = re.subn(pattern, lambda match: match.expand(replacement), self.text, flags=re.DOTALL)
         if found != times:
             raise SystemExit(f"{pattern!r} is there {found} times, not {times}")

@@ -1,5 +1,5 @@
-# For scripts that run tests of others: to be sourced, by bash. Reads: $log, a
-# file; $what, the name of what is tested. Writes: $bad, 1 after a failure.
+# For scripts that run other projects' tests; to be sourced by bash. Reads $log, a
+# file, and $what, the name of the tested project. Sets $bad to 1 after a failure.
 
 bad=0
 
@@ -9,7 +9,7 @@ not_run() {
   exit 3
 }
 
-# Says how COMMAND ended in the words of Bazel, for .ci/run to count.
+# Prints COMMAND's result as Bazel does, for .ci/run to count.
 check() { # check NAME COMMAND...
   local name=//$what:$1 started=$SECONDS said=PASSED run=(timeout 300)
   shift
@@ -19,8 +19,8 @@ check() { # check NAME COMMAND...
   printf '%-60s %s in %d s\n' "$name" "$said" $((SECONDS - started))
 }
 
-# A folder with pytest, for the PYTHONPATH of any Python: Debian's is Python
-# alone, and so is what it needs. Installs it, and the other packages.
+# Makes a folder with pytest for the PYTHONPATH of any Python: Debian's pytest and
+# its dependencies are pure Python. Installs pytest and the other packages.
 pytest_in() { # pytest_in FOLDER [PACKAGE...]
   local folder=$1 module
   shift

@@ -1,4 +1,4 @@
-"""MarkupSafe's extension in eight interpreters at once, with a GIL each where there is such a thing.
+"""MarkupSafe's extension in eight interpreters at once, with a GIL each if CPython supports that.
 
 markupsafe_interpreters.py original|ported
 """

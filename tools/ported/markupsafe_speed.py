@@ -1,4 +1,4 @@
-"""What escape() takes in the first folder's markupsafe._speedups and in the second's, in turn.
+"""Times escape() of the two folders' markupsafe._speedups, in turn.
 
 markupsafe_speed.py ORIGINAL PORTED
 """
@@ -23,7 +23,7 @@ def main():
     times = ([], [])
     for turn in range(32):
         for i in (0, 1) if turn % 2 else (1, 0):
-            # Processor time: others use the machine too.
+            # Processor time, which does not count other programs.
             timer = timeit.Timer("escape('<user>')", timer=time.thread_time, globals={"escape": escapes[i]})
             times[i].append(timer.timeit(20000) / 20000)
     original, ported = (statistics.median(taken) * 1e9 for taken in times)

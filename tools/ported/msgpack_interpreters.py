@@ -1,4 +1,4 @@
-"""msgpack's extension in eight interpreters at once, with a GIL each where there is such a thing.
+"""msgpack's extension in eight interpreters at once, with a GIL each if CPython supports that.
 
 msgpack_interpreters.py original|ported
 """
@@ -69,7 +69,7 @@ def main():
             exec(script, {})
             interpreters.run_in_each(eight, script)
         exec(script, {})
-    # What one interpreter has is not another's.
+    # No interpreter has another one's object.
     with interpreters.several(1, interpreters.OWN_GIL) as (other,):
         other.run(script + "assert id(ext.Timestamp) != %d\n" % id(ext.Timestamp))
     assert type(_cmsgpack.unpackb(b"\xd6\xff\0\0\0\1")) is ext.Timestamp

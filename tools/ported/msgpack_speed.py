@@ -1,4 +1,4 @@
-"""What packb() and unpackb() take with the first folder's extension and with the second's, in turn.
+"""Times packb() and unpackb() with the two folders' extensions, in turn.
 
 msgpack_speed.py ORIGINAL PORTED
 """
@@ -12,7 +12,7 @@ import timeit
 
 
 def measure(call, number):
-    # The processor's time, in which other programs do not count.
+    # Processor time, which does not count other programs.
     return timeit.timeit(call, timer=time.process_time, number=number) / number
 
 

@@ -1,6 +1,6 @@
 """Ports msgpack 1.0.3's extension: port_msgpack.py SOURCE original|ported FOLDER
 
-SOURCE has its .pyx and .h files. The original has only what Cython 3 takes.
+SOURCE has its .pyx and .h files. "original" makes only the changes that Cython 3 needs.
 """
 
 import pathlib
@@ -26,10 +26,10 @@ unpacker = Source(source / "_unpacker.pyx")
 unpack = Source(source / "unpack.h")
 sysdep = Source(source / "sysdep.h")
 
-# Cython 3 has no PyInt_Check. Python 3's integers are taken by the branch before.
+# Cython 3 has no PyInt_Check. The branch before it handles Python 3's integers.
 packer.replace(r"\n +elif PyInt_CheckExact\(o\) if strict_types.*?(?=\n +elif PyFloat_CheckExact)", "")
 unpack.replace(r"\bPyInt_(FromLong|FromSize_t)\(", r"PyLong_\1(", times=5)
-# What was private has another name since 3.11.
+# These private functions have public names since 3.11.
 sysdep.replace(r"\A", FLOATS)
 
 if kind == "ported":

@@ -10,8 +10,8 @@ namespace c10 {
 inline namespace C10_STAND_IN_ {
 namespace impl {
 
-// What C++ code that knows no Python can ask of an interpreter. Implementations
-// live as long as the process does.
+// The operations of an interpreter for C++ code that does not use Python.h.
+// Implementations live as long as the process.
 class PyInterpreterVTable {
  public:
   virtual ~PyInterpreterVTable() = default;
@@ -19,13 +19,13 @@ class PyInterpreterVTable {
   // For people to read.
   virtual std::string name() const = 0;
 
-  // Gives back a reference that this interpreter owns; takes its GIL itself.
+  // Releases a reference that this interpreter owns; takes its GIL itself.
   virtual void decref(PyObject* object) const = 0;
 };
 
-// One Python interpreter, as C++ code sees it. A cache uses nothing of it but
-// its address, so that must stay this interpreter's alone for as long as any
-// cache may know it: in PyTorch such an object is never freed.
+// One Python interpreter, as C++ code sees it. A cache uses only its address.
+// So no other interpreter may get that address while a cache may know it;
+// PyTorch never frees such an object.
 //
 // disarm() must not run at the same time as an operation. Everything else may
 // be called from any thread.
@@ -40,8 +40,8 @@ class PyInterpreter {
   const PyInterpreterVTable& operator*() const noexcept { return *vtable_; }
   const PyInterpreterVTable* operator->() const noexcept { return vtable_; }
 
-  // The Python interpreter is gone: from here on operations touch nothing. A
-  // decref leaks, for there is nobody left to give the reference back to.
+  // The Python interpreter is gone: from here on operations do nothing. A
+  // decref leaks the reference.
   void disarm() noexcept;
 
  private:

@@ -16,12 +16,16 @@ namespace internal {
 // Lets one thread of an interpreter through at a time, so that a function is
 // called once. Threads that wait are detached from the interpreter.
 //
-// What is stored is right without it, since of several results one is kept. So
-// a thread that might wait for ever goes through as well: one that is in the
-// gate already; any in the child of a fork; any once the process is ending,
-// where CPython stops threads wherever they are; and one that has waited for
-// long, since whoever is in the gate may be waiting for it, to import a module
-// for one.
+// The stored value does not depend on it: of several results one is kept. So a
+// thread that might wait for ever goes through too:
+//   - one that is in the gate already;
+//   - any thread in the child of a fork;
+//   - any thread once the process is ending: CPython stops threads wherever
+//   they
+//     are;
+//   - one that has waited for long: the thread in the gate may be waiting for
+//   it,
+//     for example to import a module.
 class OnceGate {
  public:
   static constexpr std::chrono::seconds kLongestWait{10};
@@ -50,12 +54,12 @@ class OnceGate {
   };
 
  private:
-  // Whether this thread has the gate now. May run Python code of others.
+  // Whether this thread has entered the gate. May run user code.
   bool Enter(std::chrono::milliseconds longest_wait);
   void Leave() noexcept;
 
-  // The thread that is in the gate; 0 if none is. (32) Taken with acquire, so
-  // that it sees what the last one made; (33) left with release.
+  // The thread that is in the gate; 0 if none is. (32) It enters with acquire,
+  // so that it sees what the last one made; (33) it leaves with release.
   std::atomic<unsigned long> thread_{0};
   const long process_;
 };

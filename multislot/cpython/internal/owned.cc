@@ -29,9 +29,9 @@ using multislot::internal::Register;
 using multislot::internal::SideTableAccess;
 using multislot::internal::Table;
 
-// References are given back by Py_DecRef(), which is CPython's own code: what
-// Py_DECREF compiles to under the limited API of 3.10 takes references from
-// small integers and other objects that are immortal since 3.12.
+// References are given back by Py_DecRef(), a function of CPython. Py_DECREF,
+// compiled for the limited API of 3.10, takes references from objects that are
+// immortal since 3.12, such as small integers.
 
 PyObject* Own(Record* record, const SideTable& cache, PyObject* object,
               Register& shared) {
@@ -49,13 +49,13 @@ PyObject* Own(Record* record, const SideTable& cache, PyObject* object,
 
 namespace {
 
-// The values that nobody owns. They live for ever; whoever looks for leaks
-// finds them here.
+// The values that nobody owns. They live for ever; this list keeps them
+// reachable for leak checkers.
 std::atomic<OwnedValue*> g_unowned{nullptr};
 
 PyObject* LetLive(OwnedValue* value) noexcept {
   PyObject* handle = value->handle;
-  // Relaxed: nobody reads what is in the list.
+  // Relaxed: nobody reads the list.
   value->next = g_unowned.load(std::memory_order_relaxed);
   while (!g_unowned.compare_exchange_weak(value->next, value,
                                           std::memory_order_relaxed,
@@ -87,7 +87,7 @@ void Release(Table* tables) {
   if (tables == nullptr) return;
   for (std::size_t i = tables->fills; i-- > 0;) {
     const std::uint32_t entry = tables->order()[i];
-    // Relaxed: a lookup that is still there finds its own handle or null.
+    // Relaxed: a lookup that is still there reads its own handle or null.
     PyObject* handle = tables->handles()[IndexIn(entry)].exchange(
         nullptr, std::memory_order_relaxed);
     if ((entry & kOwnsReference) != 0) Py_DecRef(handle);

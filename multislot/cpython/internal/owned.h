@@ -1,8 +1,8 @@
 #ifndef MULTISLOT_CPYTHON_INTERNAL_OWNED_H_
 #define MULTISLOT_CPYTHON_INTERNAL_OWNED_H_
 
-// What an interpreter owns: for each cache that was filled there one object,
-// with one reference, or one value, in the interpreter's table
+// What an interpreter owns: one reference to an object, or one value, for each
+// cache that it filled. They are in the interpreter's table
 // (multislot/side_table.h).
 
 #include <Python.h>
@@ -20,15 +20,15 @@ namespace internal {
 
 using multislot::internal::OwnedValue;
 
-// Makes the interpreter own the object, or the value, for the cache, unless it
-// owns one for it already, and returns the handle of the one that it owns then:
-// of several calls all return the first one's. Takes over the caller's
-// reference, or value. What is not needed is released at once, which may run
-// Python code. Without a record, or memory, nobody owns it and it lives for
-// ever. A pending Python error stays pending.
+// Makes the interpreter own the object or value for the cache, unless it
+// already owns one for this cache. Returns the handle of the one that it owns
+// then: all calls return the first one's. Takes over the caller's reference or
+// value. If it is not needed, releases it at once, which may run Python code.
+// Without a record or memory nobody owns it, and it lives for ever. A pending
+// Python error stays pending.
 //
-// They are told which register, so that the caller's code names it: see
-// MULTISLOT_SHARED (multislot/internal/shared.h).
+// They take the register as an argument, so that the caller's code names it:
+// see MULTISLOT_SHARED (multislot/internal/shared.h).
 PyObject* Own(
     Record* record, const SideTable& cache, PyObject* object,
     multislot::internal::Register& shared = multislot::internal::g_register);
@@ -36,13 +36,13 @@ PyObject* Own(
     Record* record, const SideTable& cache, OwnedValue* value,
     multislot::internal::Register& shared = multislot::internal::g_register);
 
-// Destroys the value. A Python error that is pending stays pending; one that
-// the value's destructor leaves is reported as unraisable.
+// Destroys the value. A pending Python error stays pending. An error that the
+// value's destructor leaves is reported as unraisable.
 void Destroy(OwnedValue* value);
 
-// Releases what the interpreter of these tables owned, the last first, so that
-// each goes before those that it was made from. The interpreter has retired.
-// Runs code of others.
+// Releases what the interpreter of these tables owned, in reverse order of
+// creation: each goes before those that it was made from. The interpreter must
+// have retired. Runs user code.
 void Release(multislot::internal::Table* tables);
 
 }  // namespace internal

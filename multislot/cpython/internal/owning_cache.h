@@ -26,7 +26,7 @@ namespace cpython {
 inline namespace MULTISLOT_PYTHON_ABI {
 namespace internal {
 
-// What a cache consists of: its slots, and its place in what interpreters own.
+// A cache's slots, and its place in interpreters' tables, which own.
 template <typename Policy>
 struct Places {
   const SideTable& owned() const noexcept { return owned_; }
@@ -39,7 +39,7 @@ struct Places {
   SideTable owned_;
 };
 
-// With this policy they are the same.
+// With SideTable both are the same.
 template <>
 struct Places<SideTable> {
   const SideTable& owned() const noexcept { return slots; }
@@ -48,15 +48,15 @@ struct Places<SideTable> {
   SideTable slots;
 };
 
-// Whether T says how the current interpreter is found, as AskCPython does.
+// Whether T finds the current interpreter, as AskCPython does.
 template <typename T, typename = void>
 struct IsCurrent : std::false_type {};
 template <typename T>
 struct IsCurrent<T, std::void_t<decltype(T::Find())>>
     : std::is_convertible<decltype(T::Find()), const Interpreter*> {};
 
-// The template arguments of a cache, or good ones in the place of wrong ones:
-// CheckArguments then gives the only error.
+// The template arguments of a cache; wrong ones are replaced by good ones, so
+// that CheckArguments gives the only error.
 template <typename Policy, typename Current>
 struct Arguments {
   static constexpr bool kIsSingle = std::is_same<Policy, SingleSlot>::value;
@@ -82,14 +82,15 @@ struct CheckArguments {
                 "SingleInterpreterFastPath");
 };
 
-// What HandleCache and PerInterpreter have in common: for each interpreter one
-// handle, made on first use there, of something that the interpreter owns.
+// The common part of HandleCache and PerInterpreter: one handle per
+// interpreter, made on first use, of an object or value that the interpreter
+// owns.
 //
-// Kind says what that is:
+// Kind makes the object or value:
 //
 //   struct Kind {
-//     // A PyObject*, a new reference, which is the handle itself, or an
-//     // OwnedValue*. Null if make fails.
+//     // Returns a PyObject* (a new reference, which is the handle itself), or
+//     // an OwnedValue*. Null if make fails.
 //     template <typename Make>
 //     static PyObject* Create(Make&& make);
 //   };
@@ -115,7 +116,7 @@ class OwningCache {
     return GetOrCreateIn(Current::Find(), std::forward<Make>(make));
   }
 
-  // The caller says who is current.
+  // The caller passes the current interpreter.
   template <typename Make>
   ABSL_ATTRIBUTE_ALWAYS_INLINE PyObject* GetOrCreate(Interpreter* current,
                                                      Make&& make) const {
@@ -160,8 +161,7 @@ class OwningCache {
     }
     auto* made = Kind::Create(std::forward<Make>(make));
     if (made == nullptr) return nullptr;
-    // make() may have run long enough for the interpreter to get its record, or
-    // to lose it.
+    // While make() ran, the interpreter may have got its record, or lost it.
     record = CurrentRecord();
     PyObject* handle = Own(record, places_.owned(), made);
     return record == nullptr ? handle : Publish(&record->interpreter, handle);
@@ -181,14 +181,13 @@ class OwningCache {
   PyObject* Find(const Interpreter* interpreter) const noexcept {
     PyObject* handle = places_.owned().find(interpreter);
     if constexpr (!kSlotsOwn) {
-      // Of something that nobody owns, for want of memory.
+      // The handle of something that nobody owns, for want of memory.
       if (handle == nullptr) handle = places_.slots.find(interpreter);
     }
     return handle;
   }
 
-  // The interpreter's table decides which handle it has. Slots are for finding
-  // it.
+  // The interpreter's table decides which handle it has. Slots only find it.
   PyObject* Publish(const Interpreter* interpreter,
                     PyObject* handle) const noexcept {
     if constexpr (!kSlotsOwn) {

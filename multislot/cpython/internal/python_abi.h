@@ -1,5 +1,6 @@
-/* Which Python a file is compiled for, as a part of names, and the check that
- * the user's code and this library are compiled for the same one. C and C++. */
+/* The Python that a file is compiled for, as a part of names; and the check
+ * that the user's code and this library are compiled for the same one. C and
+ * C++. */
 
 #ifndef MULTISLOT_CPYTHON_INTERNAL_PYTHON_ABI_H_
 #define MULTISLOT_CPYTHON_INTERNAL_PYTHON_ABI_H_
@@ -14,8 +15,8 @@
 #error "multislot needs CPython 3.9 or newer"
 #endif
 
-/* MULTISLOT_PYTHON_LIMITED is 1 under the limited API, of which every version
- * counts as another Python, and else 0. MULTISLOT_PYTHON_MINOR is 12 for
+/* MULTISLOT_PYTHON_LIMITED is 1 under the limited API, else 0. Every version of
+ * the limited API counts as another Python. MULTISLOT_PYTHON_MINOR is 12 for
  * Python 3.12 and for the limited API of 3.12. */
 #ifdef Py_LIMITED_API
 #define MULTISLOT_PYTHON_LIMITED 1
@@ -64,15 +65,15 @@
   MULTISLOT_PASTE(python_3_, MULTISLOT_PYTHON_MINOR)
 #endif
 
-/* Both: python_3_12_release. The inline namespace of all that depends on the
- * Python. */
+/* Version and kind: python_3_12_release. The inline namespace of all code that
+ * depends on the Python. */
 #define MULTISLOT_PYTHON_ABI                                    \
   MULTISLOT_PASTE(MULTISLOT_PASTE(MULTISLOT_PYTHON_VERSION, _), \
                   MULTISLOT_PYTHON_KIND)
 
-/* Two functions that every file that includes this asks for, and that only the
- * library for the same Python defines. For other Pythons wrong_python.bzl has
- * definitions that do not link, and name both. */
+/* Every file that includes this header refers to these two functions. Only the
+ * library for the same Python defines them. wrong_python.bzl defines those of
+ * other Pythons so that they do not link; the linker's message names both. */
 #define MULTISLOT_NEEDS_VERSION \
   MULTISLOT_PASTE(multislot_needs_, MULTISLOT_PYTHON_VERSION)
 #define MULTISLOT_NEEDS_KIND \

@@ -16,8 +16,8 @@
 #include "multislot/internal/table_fill.h"
 #include "multislot/interpreter.h"
 
-// The library's answer to python_abi.h. In a program there may be the libraries
-// for the full API and for the limited one, of the same kind.
+// The functions that python_abi.h refers to. One program may have the libraries
+// for the full and for the limited API, both of the same kind.
 extern "C" {
 void MULTISLOT_NEEDS_VERSION(void) {}
 #if defined(__GNUC__)
@@ -50,8 +50,7 @@ std::uintptr_t AddressOf(PyInterpreterState* state) noexcept {
 
 // --- The memory of records ---------------------------------------------------
 
-// The first record in the place that no interpreter has; null if there is none.
-// Taken by whoever finds it.
+// Takes the first unused record in the place; null if there is none.
 Record* TakeUnused(const std::atomic<Record*>& place) noexcept {
   RegistryLock lock;
   // Relaxed, here and below: the lock orders these with other writers'.
@@ -86,8 +85,8 @@ Record* TakeRecord(PyInterpreterState* state) noexcept {
   std::atomic<Record*>& place = PlaceOf(AddressOf(state));
   Record* record = TakeUnused(place);
   if (record != nullptr) {
-    // The old one's pointers are good for the new one, as long as Interpreter
-    // has no const member and no reference (C++17, [basic.life]/8).
+    // Pointers to the old Interpreter stay valid for the new one, as long as
+    // the class has no const member and no reference (C++17, [basic.life]/8).
     record->interpreter.~Interpreter();
     new (&record->interpreter) Interpreter();
   } else {
@@ -142,10 +141,10 @@ void EndProof(Record* record, Record::Stage stage) noexcept {
   }
 }
 
-// A witness is a capsule that knows a record, and which of its lives, since
-// somebody may keep the capsule for longer than that. As long as the address is
-// proven there are two in the interpreter: one is in a function that atexit
-// has, and one is in sys.
+// A witness is a capsule that points to a record. It also has the number of the
+// record's life, because somebody may keep the capsule for longer than that
+// life. As long as the address is proven, the interpreter has two: one in a
+// function that is registered with atexit, and one in sys.
 constexpr char kWitnessName[] = "multislot.witness";
 
 struct Witness {
@@ -162,9 +161,9 @@ struct Witness {
   std::uintptr_t life;
 };
 
-// The witness goes. That is a sign of the interpreter's end, but does not have
-// to be: in a child of a fork, multiprocessing clears what atexit has. So there
-// may be another proof, unless this one is not finished yet.
+// A witness is dropped. That may be the interpreter's end, but need not be: in
+// a child of a fork, multiprocessing clears atexit's functions. So another
+// proof may follow, unless this one is not finished yet.
 void WitnessGoes(PyObject* capsule) {
   const Witness witness(capsule);
   RegistryLock lock;
@@ -197,8 +196,8 @@ PyObject* NewWitness(Record* record) {
   return capsule;
 }
 
-// A key for what this table has in an interpreter. Shared objects that have a
-// table of their own have things of their own. Null with an error set.
+// The key for this table's objects in an interpreter. Shared objects with their
+// own table have their own key. Null with an error set.
 PyObject* NewKey() {
   return PyUnicode_FromFormat("multislot.record.%p", &g_records);
 }
@@ -211,7 +210,8 @@ bool IsWitnessOf(const Record* record, PyObject* object) {
   return witness.record == record && witness.life == record->life;
 }
 
-// The interpreter's end sets what sys has to None, whoever keeps its dict.
+// The interpreter's end sets all attributes of sys to None, even if somebody
+// keeps its dict.
 bool AddWitnessToSys(Record* record) {
   PyObject* key = NewKey();
   if (key == nullptr) return false;
@@ -239,8 +239,8 @@ bool AddWitnessToAtExit(Record* record) {
           ? nullptr
           : PyObject_CallMethod(module, "register", "O", function);
   const bool added = result != nullptr;
-  // A KeyboardInterrupt, or what else is raised from outside, is the caller's:
-  // Python code gets it when it runs next.
+  // A KeyboardInterrupt, or another exception from outside, is for the caller:
+  // it is raised again where Python code runs next.
   PyObject* raised = PyErr_Occurred();  // borrowed
   if (raised != nullptr &&
       !PyErr_GivenExceptionMatches(raised, PyExc_Exception)) {
@@ -253,8 +253,8 @@ bool AddWitnessToAtExit(Record* record) {
   return added;
 }
 
-// Tries to prove the record's address, if it is time to: at the first lookup,
-// and then at each of which the number is a power of two.
+// Tries to prove the record's address, at the first lookup and then at each
+// whose number is a power of two.
 void Prove(Record* record) {
   const std::uint32_t number =
       record->lookups_by_dict.fetch_add(1, std::memory_order_relaxed);
@@ -265,8 +265,8 @@ void Prove(Record* record) {
 
 // --- The interpreter's dict --------------------------------------------------
 
-// Whether the interpreter is past the point where its dict will be cleared, or
-// close to it. CPython sets what sys has to None and later drops sys itself.
+// Whether the interpreter's dict was cleared, or soon will be. CPython sets the
+// attributes of sys to None and later drops sys itself.
 bool IsPastItsEnd() {
   PyObject* modules = PySys_GetObject("modules");  // borrowed
   return modules == nullptr || modules == Py_None;
@@ -275,10 +275,10 @@ bool IsPastItsEnd() {
 // The interpreter's dict, or null.
 PyObject* DictOf(PyInterpreterState* state) {
 #if defined(Py_GIL_DISABLED) && !MULTISLOT_PYTHON_LIMITED
-  // The first call for an interpreter makes the dict, and CPython
-  // (3.13.5) does not see to it that one thread does: another's is lost then,
-  // and with it what was put there. A thread that waits for a PyMutex is
-  // detached, so that it does not hold up a stop-the-world pause.
+  // The first call for an interpreter makes the dict. CPython (3.13.5) lets two
+  // threads each make one; then one dict is lost, with everything in it. A
+  // thread that waits for a PyMutex is detached, so it does not hold up a
+  // stop-the-world pause.
   PyMutex_Lock(&g_dict_mutex);
   PyObject* dict = PyInterpreterState_GetDict(state);
   PyMutex_Unlock(&g_dict_mutex);
@@ -290,15 +290,15 @@ PyObject* DictOf(PyInterpreterState* state) {
 
 constexpr char kRecordName[] = "multislot.record";
 
-// The capsule goes: with the interpreter's dict, or because another thread's
-// was there first.
+// The capsule is destroyed: with the interpreter's dict, or because another
+// thread's was there first.
 void End(PyObject* capsule) {
   auto* record =
       static_cast<Record*>(PyCapsule_GetPointer(capsule, kRecordName));
   {
     RegistryLock lock;
     EndProof(record, Record::kUnprovable);
-    // There is no dict to look into any more; asking for it would make one.
+    // There is no dict any more; asking for it would make one.
     record->address.store(kUnproven, std::memory_order_relaxed);
   }
   Table* tables =
@@ -309,7 +309,8 @@ void End(PyObject* capsule) {
   FreeRecord(record);
 }
 
-// A capsule with a new record, or null with or without an error set.
+// A capsule with a new record. Null if that fails, with or without an error
+// set.
 PyObject* NewCapsule(PyInterpreterState* state) {
   Record* record = TakeRecord(state);
   if (record == nullptr) return nullptr;
@@ -321,8 +322,8 @@ PyObject* NewCapsule(PyInterpreterState* state) {
   return capsule;
 }
 
-// The capsule in the dict, put there now if there is none and if it may; a new
-// reference, or null with or without an error set.
+// The capsule in the dict, a new reference. Puts one there if there is none and
+// may_be_born is true. Else null, with or without an error set.
 PyObject* Anchor(PyInterpreterState* state, bool may_be_born) {
   PyObject* dict = DictOf(state);
   if (dict == nullptr) return nullptr;
@@ -342,12 +343,13 @@ PyObject* Anchor(PyInterpreterState* state, bool may_be_born) {
   return capsule;
 }
 
-// The record in the capsule, if it is this interpreter's: somebody may have
-// copied it from the dict of another one, dead or alive.
+// The record in the capsule, if it is this interpreter's. Somebody may have
+// copied the capsule from another interpreter's dict, even that of an ended
+// one.
 Record* RecordIn(PyObject* capsule, PyInterpreterState* state) {
   auto* record =
       static_cast<Record*>(PyCapsule_GetPointer(capsule, kRecordName));
-  if (record == nullptr) return nullptr;  // no capsule of ours
+  if (record == nullptr) return nullptr;  // not our capsule
   const std::uintptr_t address =
       record->address.load(std::memory_order_relaxed) & ~kUnproven;
   return address == AddressOf(state) &&
@@ -364,8 +366,8 @@ Record* FindRecord(PyInterpreterState* state) {
   SavedError saved_error;
   const bool past_its_end = IsPastItsEnd();
   Record* record = nullptr;
-  // Past its end an interpreter may have no dict any more, and asking for it
-  // would make one.
+  // Past its end an interpreter may have no dict, and asking for it would make
+  // one.
   if (!past_its_end || FindInPlace(state, kUnproven) != nullptr) {
     PyObject* capsule = Anchor(state, !past_its_end);
     if (capsule != nullptr) {

@@ -3,22 +3,23 @@
 
 // A record's life.
 //
-// It is born on the first lookup in its interpreter, and anchored in the
-// interpreter's dict (PyInterpreterState_GetDict) by a capsule. The capsule's
-// end, which comes with the dict's, is the record's.
+// A record is born on the first lookup in its interpreter. A capsule in the
+// interpreter's dict (PyInterpreterState_GetDict) holds it. When the dict goes,
+// the capsule goes, and the record ends.
 //
-// Its address is proven, so that a lookup needs the address only, while it has
-// two witnesses in the interpreter: a function that is registered with the
-// interpreter's own atexit, and an object in sys. The proof ends as soon as one
-// of these happens: atexit calls the function, as the interpreter's end begins;
-// one of the witnesses is dropped; the record ends. From there on lookups find
-// the record by the dict. So whoever keeps the interpreter's dict, or all that
-// the garbage collector knows, for longer than the interpreter lives, its
-// address is not taken for another interpreter's.
+// While the record has two witnesses in the interpreter, its address is proven,
+// and lookups find the record by the address alone. The witnesses are a
+// function that is registered with the interpreter's own atexit, and an object
+// in sys. The proof ends as soon as one of these happens: atexit calls the
+// function, at the beginning of the interpreter's end; a witness is dropped;
+// the record ends. From then on lookups find the record by the dict. So even if
+// somebody keeps the interpreter's dict, or all objects that the garbage
+// collector knows, past the interpreter's end, another interpreter at the same
+// address does not get this record.
 //
-// No record is born once sys.modules is gone. That is how CPython's end looks
-// from outside when it is past what would clear the dict, or soon will be. A
-// record that was born then might never end.
+// No record is born once sys.modules is gone. That is the visible sign that the
+// interpreter is past the point where CPython clears the dict, or soon will be.
+// A record that was born then might never end.
 
 #include <Python.h>
 
@@ -31,8 +32,8 @@ namespace cpython {
 inline namespace MULTISLOT_PYTHON_ABI {
 namespace internal {
 
-// The record of the interpreter that this thread is attached to, if need be
-// born now; `state` is the CurrentState(). Null for a null state, for an
+// The record of the interpreter that this thread is attached to; makes it if
+// need be. `state` is the CurrentState(). Null for a null state, for an
 // interpreter that is past its end, and without memory. May run Python code. A
 // pending Python error stays pending.
 Record* FindRecord(PyInterpreterState* state);

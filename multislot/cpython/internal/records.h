@@ -1,9 +1,9 @@
 #ifndef MULTISLOT_CPYTHON_INTERNAL_RECORDS_H_
 #define MULTISLOT_CPYTHON_INTERNAL_RECORDS_H_
 
-// Who is current: asks CPython for the interpreter that this thread is attached
-// to, and finds its record by its address, in a table of the process. No
-// Python code, no lock and no thread-local variable on the way.
+// Finds the current interpreter's record: asks CPython which interpreter this
+// thread is attached to, and looks up its address in a process-wide table. Uses
+// no Python code, no lock and no thread-local variable.
 
 #include <Python.h>
 
@@ -21,36 +21,37 @@ namespace cpython {
 inline namespace MULTISLOT_PYTHON_ABI {
 namespace internal {
 
-// Stands for the layout of what is in it; see internal/registry.h.
+// Stands for the layout, as the namespace in internal/registry.h does.
 inline namespace records_layout_2 {
 
-// What is known of one CPython interpreter. record_life.h says when a record
-// is born and when it ends; its memory is then used for another interpreter,
-// and is never freed. So there are as many as interpreters were ever alive
-// together, and for each place of the table one more at most.
+// What the adapter knows of one CPython interpreter. record_life.h says when a
+// record is born and when it ends. Its memory is then reused for another
+// interpreter, and never freed. So there are no more records than interpreters
+// were ever alive at the same time, plus at most one for each place of the
+// table.
 struct Record {
-  // The address of the record's interpreter, if the record is proven to be of
-  // the interpreter that lives there now. Else kUnproven is added: the record
-  // is then found by way of the interpreter's dict only. Without an interpreter
-  // it is kUnproven.
+  // The address of the record's interpreter, if the record is proven to belong
+  // to the interpreter that lives there now. Otherwise kUnproven is added, and
+  // only the interpreter's dict leads to the record. Without an interpreter it
+  // is kUnproven.
   //
   // (18) Stored with release when the record becomes proven; the loads (19)
-  // that find it so acquire it, and with it the rest of the record. Other
-  // stores are relaxed: they end the proof before the interpreter's memory can
-  // be used again, so before any thread attaches to another interpreter there,
-  // which would compare with that address.
+  // that find it acquire the rest of the record. Other stores are relaxed: they
+  // end the proof before the interpreter's memory can be used again. So they
+  // come before any thread attaches to another interpreter there and compares
+  // its address.
   std::atomic<std::uintptr_t> address;
   // Made anew for each life.
   Interpreter interpreter;
 
-  // Of record_life.cc, under the RegistryLock:
+  // For record_life.cc, under the RegistryLock:
   enum Stage { kUnused, kNew, kProving, kProven, kUnprovable };
   Stage stage;
   std::uintptr_t life;  // which life of this memory it is
   std::int64_t id;      // CPython's of the interpreter; never changes in a life
   std::atomic<std::uint32_t> lookups_by_dict;  // relaxed: only counted
 
-  bool hook_tried;  // of single_interpreter_fast_path.cc, in this life; under
+  bool hook_tried;  // for single_interpreter_fast_path.cc, in this life; under
                     // the lock too
 
   std::atomic<Record*> next;  // in its place of the table; see there
@@ -58,22 +59,25 @@ struct Record {
 
 inline constexpr std::uintptr_t kUnproven = 1;  // addresses are even
 
-// A hash table in which a record stays in its place for ever. Constant
-// initialised; places that were never used take no memory of their own.
+// A hash table in which a record stays in its place for ever.
+// Constant-initialised; places that were never used take no memory of their
+// own.
 //
-// One for whoever shares a cache, as the register is (internal/registry.h): an
-// interpreter has one tag and one object there, whichever shared object asks.
+// Shared objects that share a cache share this table, as they share the
+// register (internal/registry.h). So all of them find one tag and one object
+// for an interpreter.
 inline constexpr std::size_t kPlaces = 512;
 struct RecordTable {
-  // (20) A record is added at the end of the chain, with release; (21) whoever
-  // follows the chain acquires that, and finds it initialised. So those that
-  // live longest come first, above all the main interpreter's.
+  // (20) A record is added at the end of the chain, with release; (21) a reader
+  // follows the chain with acquire, and sees it initialised. Records of
+  // long-lived interpreters, above all the main one, come first.
   std::atomic<Record*> places[kPlaces];
-  // Of single_interpreter_fast_path.cc, written under the RegistryLock. The
-  // record of the process's only interpreter, if it provably is: (22) stored
-  // with release, (23) acquired by whoever then uses the record. And the record
-  // that would no longer be it if another interpreter were heard of: (24)
-  // stored with release, (25) acquired by the audit hook.
+  // For single_interpreter_fast_path.cc, written under the RegistryLock.
+  // `only`: the record of the process's provably only interpreter; (22) stored
+  // with release, (23) loaded with acquire before the record is used.
+  // `watched`: the record for which the audit hook looks for other
+  // interpreters; (24) stored with release, (25) loaded with acquire by the
+  // hook.
   std::atomic<Record*> only;
   std::atomic<Record*> watched;
 };
@@ -81,8 +85,9 @@ MULTISLOT_SHARED inline RecordTable g_records = {};
 
 }  // namespace records_layout_2
 
-// Where records of an interpreter at this address are. The product's high bits
-// depend on all of the address; allocators align interpreters to pages.
+// The place for records of interpreters at this address. The product's high
+// bits depend on all bits of the address; the address's low bits are alike,
+// because allocators align interpreters to pages.
 inline std::atomic<Record*>& PlaceOf(std::uintptr_t address) noexcept {
   constexpr int kShift = 64 - 9;
   static_assert(kPlaces == std::size_t{1} << (64 - kShift), "");
@@ -90,11 +95,11 @@ inline std::atomic<Record*>& PlaceOf(std::uintptr_t address) noexcept {
       .places[(address * std::uint64_t{0x9E3779B97F4A7C15}) >> kShift];
 }
 
-// The interpreter that this thread is attached to; null if to none.
+// The interpreter that this thread is attached to, or null.
 inline PyInterpreterState* CurrentState() noexcept {
 #if MULTISLOT_PYTHON_LIMITED
-  // A call, and CPython ends the process if there is none: the limited API has
-  // nothing that would say so.
+  // A call. CPython ends the process if there is no thread state; the limited
+  // API has no function that checks for one.
   return PyInterpreterState_Get();
 #elif PY_VERSION_HEX >= 0x030D0000
   PyThreadState* thread = PyThreadState_GetUnchecked();
@@ -106,8 +111,8 @@ inline PyInterpreterState* CurrentState() noexcept {
 #endif
 }
 
-// The record that is proven to be of the interpreter at this address, if it is
-// the first one in its place; else null.
+// The proven record of the interpreter at this address, if it is the first one
+// in its place; else null.
 inline Record* FindFirst(PyInterpreterState* state) noexcept {
   const auto address = reinterpret_cast<std::uintptr_t>(state);
   Record* record = PlaceOf(address).load(std::memory_order_acquire);  // (21)
@@ -118,8 +123,8 @@ inline Record* FindFirst(PyInterpreterState* state) noexcept {
              : nullptr;
 }
 
-// The same for every record in the place. Or, with kUnproven, a record that may
-// be of that interpreter, but is not proven to be.
+// The same for every record in the place. With kUnproven: a record that may
+// belong to that interpreter, but is not proven to.
 Record* FindInPlace(PyInterpreterState* state,
                     std::uintptr_t unproven) noexcept;
 

@@ -10,12 +10,10 @@ inline namespace MULTISLOT_PYTHON_ABI {
 namespace internal {
 namespace {
 
-// Chains that are longer are not followed; somebody may have closed one to a
-// ring.
+// Longer chains are not followed to their end: somebody may have made a ring.
 constexpr int kLongestChain = 1000;
 
-// What the exception has as its context, or null. Borrowed: the exception has a
-// reference.
+// The exception's context, or null. Borrowed: the exception has a reference.
 PyObject* ContextOf(PyObject* exception) {
   PyObject* context = PyException_GetContext(exception);
   Py_DecRef(context);
@@ -30,8 +28,9 @@ bool IsInChain(PyObject* wanted, PyObject* exception) {
   return false;
 }
 
-// Appends `first` to the chain of contexts of `later`, whose end may be a part
-// of first's own chain already. Takes over a reference to `first`.
+// Appends `first` to the chain of contexts of `later`. The end of that chain
+// may already be a part of first's own chain. Takes over a reference to
+// `first`.
 void Chain(PyObject* later, PyObject* first) {
   if (IsInChain(first, later)) {
     Py_DecRef(first);
@@ -43,8 +42,8 @@ void Chain(PyObject* later, PyObject* first) {
     if (context == nullptr || IsInChain(context, first)) break;
     last = context;
   }
-  // Where first's chain leads to `last`, it is cut, as by Python's `raise`;
-  // the chain would become a ring.
+  // If first's chain leads to `last`, cuts it, as Python's `raise` does.
+  // Otherwise the chain would become a ring.
   PyObject* node = first;
   for (int i = 0; i < kLongestChain && node != nullptr; ++i) {
     PyObject* context = ContextOf(node);

@@ -12,14 +12,14 @@ namespace cpython {
 inline namespace MULTISLOT_PYTHON_ABI {
 namespace internal {
 
-// Puts a pending Python error aside, so that Python code can run, until
-// Restore(). If a C++ exception passes through, the destructor puts it back.
+// Puts a pending Python error aside until Restore(), so that Python code can
+// run. If a C++ exception passes through, the destructor restores the error.
 //
 // Before 3.14, CPython ends a daemon thread by pthread_exit() if the thread
-// wants the GIL while the process ends. That unwinds the stack too, but the
-// thread is attached to no interpreter, and nothing of Python's may be touched:
-// the destructor then does nothing. What tells the two apart is that no C++
-// exception is in flight.
+// wants the GIL while the process ends. That unwinds the stack too. The thread
+// is then attached to no interpreter and must not touch Python, so the
+// destructor does nothing. It recognises that case because no C++ exception is
+// in flight.
 class SavedError {
  public:
   SavedError();
@@ -29,9 +29,9 @@ class SavedError {
   SavedError(const SavedError&) = delete;
   SavedError& operator=(const SavedError&) = delete;
 
-  // The error that was put aside is pending again. If there is another one by
-  // now, that one stays, and has the first as its context (__context__, at the
-  // end of the chain). A second call does nothing.
+  // Makes the error pending again. If another error is pending now, that one
+  // stays, and the first goes to the end of its chain of contexts
+  // (__context__). A second call does nothing.
   void Restore();
 
  private:

@@ -9,5 +9,5 @@ LIMITED_API_PYTHONS = [
     if python != "py39" and not python.endswith("t")
 ]
 
-# What extensions built for it define.
+# The defines of extensions that are built for it.
 LIMITED_API = "0x030a0000"

@@ -2,7 +2,7 @@
 
 load("@rules_cc//cc:defs.bzl", "cc_test")
 
-# The bug, and the test that has to fail for it.
+# The bugs, and the test that must fail for each.
 _BUGS = {
     "address_as_tag": "AnAddressComesBack",
     "anothers_handle": "EachInterpreterHasItsOwnHandle",
