@@ -146,20 +146,21 @@ TEST(ProgramTest, ABadValueIsAnErrorThatNamesTheRange) {
     const char* flag;
     const char* range;
   } cases[] = {
-      {"--interpreters=0", "must be 1 to 64"},
-      {"--interpreters=65", "must be 1 to 64"},
-      {"--interpreters=many", "must be 1 to 64"},
-      {"--interpreters=-3", "must be 1 to 64"},
-      {"--operators=0", "must be 1 to 1000"},
-      {"--operators=1001", "must be 1 to 1000"},
+      {"--interpreters=0", "must be a whole number from 1 to 64"},
+      {"--interpreters=65", "must be a whole number from 1 to 64"},
+      {"--interpreters=many", "must be a whole number from 1 to 64"},
+      {"--interpreters=-3", "must be a whole number from 1 to 64"},
+      {"--operators=0", "must be a whole number from 1 to 1000"},
+      {"--operators=1001", "must be a whole number from 1 to 1000"},
       {"--operators=1000", "has callables for 1 to "},
-      {"--lookups=0", "must be 1 to 1000000000"},
-      {"--lookups=1000000001", "must be 1 to 1000000000"},
-      {"--lookups=99999999999999999999", "must be 1 to 1000000000"},
-      {"--lookups=1.5", "must be 1 to 1000000000"},
-      {"--slots=0", "must be 1 to 64"},
-      {"--slots=65", "must be 1 to 64"},
-      {"--slots=", "must be 1 to 64"},
+      {"--lookups=0", "must be a whole number from 1 to 1000000000"},
+      {"--lookups=1000000001", "must be a whole number from 1 to 1000000000"},
+      {"--lookups=99999999999999999999",
+       "must be a whole number from 1 to 1000000000"},
+      {"--lookups=1.5", "must be a whole number from 1 to 1000000000"},
+      {"--slots=0", "must be a whole number from 1 to 64"},
+      {"--slots=65", "must be a whole number from 1 to 64"},
+      {"--slots=", "must be a whole number from 1 to 64"},
   };
   for (const auto& bad : cases) {
     const Outcome outcome = RunProgram(bad.flag);

@@ -1,26 +1,18 @@
 #include "examples/interpreter_farm/report.h"
 
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "examples/interpreter_farm/operators.h"
 #include "examples/interpreter_farm/results.h"
+#include "examples/interpreter_farm/with_commas.h"
 
 namespace interpreter_farm {
 namespace {
-
-// 1234567 is 1,234,567.
-std::string WithCommas(std::uint64_t number) {
-  std::string text = absl::StrCat(number);
-  for (std::size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, ",");
-  return text;
-}
 
 std::string InWords(const PolicyResults& results) {
   switch (results.policy) {
