@@ -70,17 +70,25 @@ std::string ToTable(const FarmResults& results) {
 std::string ToJson(const FarmResults& results) {
   std::vector<std::string> policies;
   for (const PolicyResults& policy : results.policies) {
+    std::vector<std::string> interpreters;
+    for (const LookupResults& interpreter : policy.by_interpreter) {
+      interpreters.push_back(
+          absl::StrFormat(R"({"ns_per_lookup": %.6f, "hit_rate": %.6f})",
+                          interpreter.NsPerLookup(), interpreter.HitRate()));
+    }
     policies.push_back(absl::StrFormat(
         R"({"policy": "%s", "slots": %d, "lookups": %d, )"
-        R"("lookups_per_s": %.0f, "ns_per_lookup": %.3f, "hit_rate": %.6f, )"
-        R"("slow_accesses": %d, "wrong": %d})",
+        R"("lookups_per_s": %.0f, "ns_per_lookup": %.6f, "hit_rate": %.6f, )"
+        R"("slow_accesses": %d, "wrong": %d, "by_interpreter": [%s]})",
         Name(policy.policy), policy.slots, policy.lookups,
         policy.LookupsPerSecond(), policy.NsPerLookup(), policy.HitRate(),
-        policy.slow_accesses, policy.wrong));
+        policy.slow_accesses, policy.wrong, absl::StrJoin(interpreters, ", ")));
   }
   return absl::StrFormat(
-      "{\"python\": \"%s\", \"interpreters\": %d, \"policies\": [\n  %s\n]}\n",
-      results.python, results.interpreters, absl::StrJoin(policies, ",\n  "));
+      "{\"python\": \"%s\", \"interpreters\": %d, \"gil\": \"%s\", "
+      "\"policies\": [\n  %s\n]}\n",
+      results.python, results.interpreters, results.gil,
+      absl::StrJoin(policies, ",\n  "));
 }
 
 }  // namespace interpreter_farm

@@ -259,8 +259,8 @@ int Fail(absl::string_view message) {
 
 int Main(const std::vector<char*>& arguments) {
   if (arguments.size() > 1) {
-    return Fail(absl::StrCat("there is no argument '", arguments[1],
-                             "', only flags: see --help"));
+    return Fail(absl::StrCat("unexpected argument '", arguments[1],
+                             "': there are only flags, which --help lists"));
   }
   if (Processors().size() < 2) {
     return Fail(
