@@ -23,7 +23,7 @@ class Bounded {
                             std::string* error) {
     std::int64_t value;
     if (!absl::SimpleAtoi(text, &value) || value < kMin || value > kMax) {
-      *error = absl::StrCat("must be ", kMin, " to ", kMax);
+      *error = absl::StrCat("must be a whole number from ", kMin, " to ", kMax);
       return false;
     }
     bounded->value_ = value;

@@ -47,9 +47,7 @@ double ThreadCpuSeconds() {
 struct Tally {
   WallClock::time_point start;
   WallClock::time_point end;
-  double cpu_seconds = 0;
-  std::uint64_t slow_accesses = 0;
-  std::uint64_t wrong = 0;
+  LookupResults results;
 };
 
 void AwaitOthers(absl::Barrier* barrier, bool has_gil) {
@@ -206,10 +204,11 @@ void Farm::LookUp(std::size_t index, multislot::Interpreter* interpreter,
     done_.fetch_add(count, std::memory_order_relaxed);
     WithoutGil let_others_run;
   }
-  tally.cpu_seconds = ThreadCpuSeconds() - cpu_start;
+  tally.results.cpu_seconds = ThreadCpuSeconds() - cpu_start;
   tally.end = WallClock::now();
-  tally.slow_accesses = visitor.slow_accesses;
-  tally.wrong = visitor.wrong;
+  tally.results.lookups = options_.lookups;
+  tally.results.slow_accesses = visitor.slow_accesses;
+  tally.results.wrong = visitor.wrong;
 }
 
 int Farm::CountDistinct() const {
@@ -228,15 +227,16 @@ std::vector<PolicyResults> Farm::Results() const {
     PolicyResults results;
     results.policy = phase.policy;
     results.slots = phase.slots;
-    results.lookups = options_.lookups * workers_.size();
     WallClock::time_point start = phase.tallies.front().start;
     WallClock::time_point end = phase.tallies.front().end;
     for (const Tally& tally : phase.tallies) {
       start = std::min(start, tally.start);
       end = std::max(end, tally.end);
-      results.cpu_seconds += tally.cpu_seconds;
-      results.slow_accesses += tally.slow_accesses;
-      results.wrong += tally.wrong;
+      results.lookups += tally.results.lookups;
+      results.slow_accesses += tally.results.slow_accesses;
+      results.wrong += tally.results.wrong;
+      results.cpu_seconds += tally.results.cpu_seconds;
+      results.by_interpreter.push_back(tally.results);
     }
     results.wall_seconds = std::chrono::duration<double>(end - start).count();
     all.push_back(results);
@@ -250,7 +250,7 @@ absl::StatusOr<std::vector<Callable>> Choose(std::vector<Callable> callables,
   const std::size_t wanted = static_cast<std::size_t>(count);
   if (wanted > callables.size()) {
     return absl::InvalidArgumentError(absl::StrFormat(
-        "%d operators are too many: Python %s has callables for 1 to %d", count,
+        "--operators=%d is too many: Python %s has callables for %d", count,
         EmbeddedPython::Version(), callables.size()));
   }
   std::vector<Callable> chosen;

@@ -1,22 +1,26 @@
-// Starts a farm of Python interpreters in one process, has each of them look a
-// few hundred operators up, and prints what that costs without a handle cache,
-// with one slot for all, with a number of slots, and with a table for each
-// interpreter.
+// Starts a farm of Python interpreters in one process. Each interpreter looks
+// up the same operators through shared C++ objects, four ways: without a cache,
+// with one slot for all, with one slot per interpreter, and with a table per
+// interpreter. Prints what each way costs.
 //
 //   ./bazelw run //examples/interpreter_farm
 //   ./bazelw run //examples/interpreter_farm -- --interpreters=64 --slots=8
+//   ./bazelw run //examples/interpreter_farm -- --plot=farm.svg
 
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 #include "absl/flags/usage_config.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -24,6 +28,7 @@
 #include "examples/interpreter_farm/bounded.h"
 #include "examples/interpreter_farm/farm.h"
 #include "examples/interpreter_farm/operators.h"
+#include "examples/interpreter_farm/plot.h"
 #include "examples/interpreter_farm/progress_line.h"
 #include "examples/interpreter_farm/report.h"
 #include "examples/interpreter_farm/results.h"
@@ -39,13 +44,18 @@ using Slots = Bounded<1, interpreter_farm::kMaxSlots>;
 }  // namespace
 
 ABSL_FLAG(Interpreters, interpreters, Interpreters(8),
-          "how many interpreters there are, each with a thread of its own");
+          "how many interpreters to start; each has a thread of its own");
 ABSL_FLAG(OperatorCount, operators, OperatorCount(300),
-          "how many operators each interpreter looks up");
+          "how many operators each interpreter looks up; each stands for one "
+          "callable of the standard library");
 ABSL_FLAG(Lookups, lookups, Lookups(250000),
-          "how many lookups each interpreter does under each policy");
-ABSL_FLAG(Slots, slots, Slots(8), "how many slots FixedSlots has");
-ABSL_FLAG(std::string, json, "", "file for the results as JSON");
+          "how many lookups each interpreter makes with each policy");
+ABSL_FLAG(Slots, slots, Slots(8),
+          "how many slots each operator's FixedSlots has");
+ABSL_FLAG(std::string, json, "", "write the results as JSON to this file");
+ABSL_FLAG(std::string, plot, "",
+          "draw the results to this file, which ends in .svg or .png; needs a "
+          "python3 that has matplotlib");
 
 namespace {
 
@@ -64,8 +74,8 @@ std::string UserPath(const std::string& path) {
 
 int Main(const std::vector<char*>& arguments) {
   if (arguments.size() > 1) {
-    return Fail(absl::StrCat("there is no argument '", arguments[1],
-                             "', only flags: see --help"));
+    return Fail(absl::StrCat("unexpected argument '", arguments[1],
+                             "': there are only flags, which --help lists"));
   }
   const std::string json = absl::GetFlag(FLAGS_json);
   const std::string not_written = absl::StrCat("cannot write ", json);
@@ -73,6 +83,14 @@ int Main(const std::vector<char*>& arguments) {
   if (!json.empty()) {
     json_file.open(UserPath(json));
     if (!json_file) return Fail(not_written);
+  }
+
+  std::optional<interpreter_farm::Plotter> plotter;
+  if (const std::string plot = absl::GetFlag(FLAGS_plot); !plot.empty()) {
+    absl::StatusOr<interpreter_farm::Plotter> made =
+        interpreter_farm::Plotter::ForFile(UserPath(plot));
+    if (!made.ok()) return Fail(made.status().message());
+    plotter = *std::move(made);
   }
 
   interpreter_farm::FarmOptions options;
@@ -97,6 +115,10 @@ int Main(const std::vector<char*>& arguments) {
     json_file.close();
     if (!json_file) return Fail(not_written);
   }
+  if (plotter.has_value()) {
+    const absl::Status drawn = plotter->Draw(*results);
+    if (!drawn.ok()) return Fail(drawn.message());
+  }
   for (const interpreter_farm::PolicyResults& policy : results->policies) {
     if (policy.wrong > 0) return Fail("an interpreter got a wrong object");
   }
@@ -107,7 +129,11 @@ int Main(const std::vector<char*>& arguments) {
 
 int main(int argc, char* argv[]) {
   absl::SetProgramUsageMessage(
-      "looks operators up from many Python interpreters in one process");
+      "Starts many Python interpreters in one process, and measures how long "
+      "each "
+      "of them takes to look up objects through shared C++ objects: without a "
+      "cache, with one slot for all, with one slot per interpreter, and with a "
+      "table per interpreter.");
   absl::FlagsUsageConfig config;
   config.contains_help_flags = [](absl::string_view file) {
     return absl::EndsWith(file, "interpreter_farm/main.cc");

@@ -1,26 +1,18 @@
 #include "examples/interpreter_farm/report.h"
 
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "examples/interpreter_farm/operators.h"
 #include "examples/interpreter_farm/results.h"
+#include "examples/interpreter_farm/with_commas.h"
 
 namespace interpreter_farm {
 namespace {
-
-// 1234567 is 1,234,567.
-std::string WithCommas(std::uint64_t number) {
-  std::string text = absl::StrCat(number);
-  for (std::size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, ",");
-  return text;
-}
 
 std::string InWords(const PolicyResults& results) {
   switch (results.policy) {
@@ -78,17 +70,25 @@ std::string ToTable(const FarmResults& results) {
 std::string ToJson(const FarmResults& results) {
   std::vector<std::string> policies;
   for (const PolicyResults& policy : results.policies) {
+    std::vector<std::string> interpreters;
+    for (const LookupResults& interpreter : policy.by_interpreter) {
+      interpreters.push_back(
+          absl::StrFormat(R"({"ns_per_lookup": %.6f, "hit_rate": %.6f})",
+                          interpreter.NsPerLookup(), interpreter.HitRate()));
+    }
     policies.push_back(absl::StrFormat(
         R"({"policy": "%s", "slots": %d, "lookups": %d, )"
-        R"("lookups_per_s": %.0f, "ns_per_lookup": %.3f, "hit_rate": %.6f, )"
-        R"("slow_accesses": %d, "wrong": %d})",
+        R"("lookups_per_s": %.0f, "ns_per_lookup": %.6f, "hit_rate": %.6f, )"
+        R"("slow_accesses": %d, "wrong": %d, "by_interpreter": [%s]})",
         Name(policy.policy), policy.slots, policy.lookups,
         policy.LookupsPerSecond(), policy.NsPerLookup(), policy.HitRate(),
-        policy.slow_accesses, policy.wrong));
+        policy.slow_accesses, policy.wrong, absl::StrJoin(interpreters, ", ")));
   }
   return absl::StrFormat(
-      "{\"python\": \"%s\", \"interpreters\": %d, \"policies\": [\n  %s\n]}\n",
-      results.python, results.interpreters, absl::StrJoin(policies, ",\n  "));
+      "{\"python\": \"%s\", \"interpreters\": %d, \"gil\": \"%s\", "
+      "\"policies\": [\n  %s\n]}\n",
+      results.python, results.interpreters, results.gil,
+      absl::StrJoin(policies, ",\n  "));
 }
 
 }  // namespace interpreter_farm
