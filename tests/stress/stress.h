@@ -20,9 +20,11 @@ class Run {
       : end_(std::chrono::steady_clock::now() + std::chrono::seconds(seconds)) {
   }
 
-  // Also as soon as something was wrong.
+  // Not before interpreters have come and gone and there were hits: a run
+  // without them would show nothing. At once if something was wrong.
   bool is_over() const {
-    return wrong != 0 || std::chrono::steady_clock::now() >= end_;
+    return wrong != 0 || (std::chrono::steady_clock::now() >= end_ &&
+                          interpreters > 3 && hits > 0 && hits < lookups);
   }
 
   void Check(bool condition, const char* what) {
@@ -30,12 +32,10 @@ class Run {
     std::fprintf(stderr, "WRONG: %s\n", what);
   }
 
-  // The exit status. A run in which one of these did not happen shows nothing.
+  // The exit status.
   int Report() {
     std::printf("%lld lookups, %lld of them hits, in %lld interpreters\n",
                 lookups.load(), hits.load(), interpreters.load());
-    Check(hits > 0 && hits < lookups, "there were no hits, or no misses");
-    Check(interpreters > 2, "interpreters did not come and go");
     return wrong == 0 ? 0 : 1;
   }
 
