@@ -197,7 +197,7 @@ TEST(SingleInterpreterFastPathTest, RegisterLeavesAnErrorAlone) {
 // The proof of the record's address ends while Register() runs: an audit hook
 // that it calls takes the witnesses away. Nothing would say then that the
 // interpreter has ended, if somebody keeps its dict too.
-TEST(AskIfSeveralTest, TheProofEndsWhileItRegisters) {
+TEST(SingleInterpreterFastPathTest, TheProofEndsWhileItEnables) {
   Cache cache;
   for (int life = 0; life < 3; ++life) {
     Runtime runtime;
@@ -226,7 +226,7 @@ TEST(AskIfSeveralTest, TheProofEndsWhileItRegisters) {
                   },
                   &done),
               0);
-    AskIfSeveral::Register();
+    SingleInterpreterFastPath::Enable();
     EXPECT_TRUE(done);
     EXPECT_EQ(PyErr_Occurred(), nullptr);
     EXPECT_EQ(Asks(), life != 2);

@@ -20,10 +20,10 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
-#include "multislot/cpython/ask_if_several.h"
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/per_interpreter.h"
+#include "multislot/cpython/single_interpreter_fast_path.h"
 #include "multislot/fixed_slots.h"
 #include "multislot/side_table.h"
 #include "tests/cpython/attached.h"
@@ -37,9 +37,9 @@ namespace multislot {
 namespace stress {
 namespace {
 
-using cpython::AskIfSeveral;
 using cpython::HandleCache;
 using cpython::PerInterpreter;
+using cpython::SingleInterpreterFastPath;
 using cpython::SubInterpreter;
 
 constexpr std::size_t kKinds = 5;  // of caches
@@ -89,7 +89,7 @@ using Caches = std::array<Cache, kCaches>;
 
 Caches<HandleCache<SideTable>> g_side_table;
 Caches<HandleCache<FixedSlots<2>>> g_fixed_2;
-Caches<HandleCache<FixedSlots<8>, AskIfSeveral>> g_if_several;
+Caches<HandleCache<FixedSlots<8>, SingleInterpreterFastPath>> g_fast_path;
 Caches<PerInterpreter<Proof, SideTable>> g_values;
 Caches<PerInterpreter<Proof, FixedSlots<2>>> g_values_fixed_2;
 
@@ -158,7 +158,7 @@ void LookUpSome(Choices* choices, Life* life) {
         LookUpHandle(g_fixed_2, life, 1, number, lets_go);
         break;
       case 2:
-        LookUpHandle(g_if_several, life, 2, number, lets_go);
+        LookUpHandle(g_fast_path, life, 2, number, lets_go);
         break;
       case 3:
         LookUpValue(g_values, life, 3, number, lets_go);
@@ -209,7 +209,7 @@ int Main() {
   {
     cpython::Runtime runtime;
     life.reset(new Life{PyInterpreterState_Get()});
-    AskIfSeveral::Register();
+    SingleInterpreterFastPath::Enable();
     const auto threads = static_cast<std::size_t>(absl::GetFlag(FLAGS_threads));
     cpython::RunAttached(life->interpreter, threads + 1,
                          [&](std::size_t thread) {
