@@ -215,10 +215,15 @@ void Plant(const LastAct* act) {
       planted = NewWithDel(act);
       IsZero(PyDict_SetItemString(MainDict(), key, planted));
       break;
-    case Place::kCycle:
+    case Place::kCycle: {
+      // Collected at the end, not at some time in the middle of a lookup.
+      PyObject* gc = NotNull(PyImport_ImportModule("gc"));
+      Py_DECREF(NotNull(PyObject_CallMethod(gc, "disable", nullptr)));
+      Py_DECREF(gc);
       planted = NewWithDel(act);
       IsZero(PyObject_SetAttrString(planted, "itself", planted));
       break;
+    }
     case Place::kAtFork: {
       PyObject* dying = NewDying(act);
       planted = NewKeeper(dying);
