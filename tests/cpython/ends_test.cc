@@ -1252,6 +1252,41 @@ TEST_F(EndsTest, OutOfMemory) {
   ExpectLaterOnesAreRight(SubInterpreter::kShared);
 }
 
+// Memory runs out as the record is born. What is left of it is no reason to ask
+// for the interpreter's dict past its end: that would make one, and nobody
+// would free it.
+TEST_F(EndsTest, OutOfMemoryLeavesNothingToLookFor) {
+  static long calls;
+  Runtime runtime;
+  Lives::Begin();
+  const auto late_calls = [](int allocations, bool* has_record) {
+    calls = -1;
+    Live(SubInterpreter::kShared, [&] {
+      RunScript("import atexit");
+      Put(Place::kAtFork, CallsAtItsEnd([] {
+            const long before = Memory::calls();
+            EXPECT_EQ(CurrentInterpreter(), nullptr);
+            calls = Memory::calls() - before;
+          }));
+      if (allocations < 0) return;
+      Memory::FailAfter(allocations);
+      *has_record = CurrentInterpreter() != nullptr;
+      Memory::FailAfter(-1);
+    });
+    return calls;
+  };
+  const long without_a_lookup = late_calls(-1, nullptr);
+  EXPECT_GE(without_a_lookup, 0);
+  int failed = 0;
+  for (int i = 0; i < 20; ++i) {
+    SCOPED_TRACE(i);
+    bool has_record = false;
+    EXPECT_EQ(late_calls(i, &has_record), without_a_lookup);
+    if (!has_record) ++failed;
+  }
+  EXPECT_GT(failed, 0);
+}
+
 // (S39) A thread that goes from one interpreter to another and back, among few
 // and among many: a hit after the switch allocates nothing. The control
 // switches only.

@@ -194,6 +194,49 @@ TEST(SingleInterpreterFastPathTest, RegisterLeavesAnErrorAlone) {
   EXPECT_FALSE(Asks());
 }
 
+// The proof of the record's address ends while Register() runs: an audit hook
+// that it calls takes the witnesses away. Nothing would say then that the
+// interpreter has ended, if somebody keeps its dict too.
+TEST(SingleInterpreterFastPathTest, TheProofEndsWhileItEnables) {
+  Cache cache;
+  for (int life = 0; life < 3; ++life) {
+    Runtime runtime;
+    int made = 0;
+    const auto make = [&made] {
+      ++made;
+      return Make();
+    };
+    PyObject* object = cache.get_or_create(make);
+    EXPECT_EQ(made, 1) << "the object of an interpreter that has ended";
+    bool done = life == 2;
+    ASSERT_EQ(PySys_AddAuditHook(
+                  [](const char* event, PyObject*, void* data) {
+                    bool* is_done = static_cast<bool*>(data);
+                    if (*is_done ||
+                        std::strcmp(event, "multislot.are_you_there") != 0) {
+                      return 0;
+                    }
+                    *is_done = true;
+                    return PyRun_SimpleString(
+                        "import atexit, sys\n"
+                        "atexit._clear()\n"
+                        "for name in list(vars(sys)):\n"
+                        "    if name.startswith('multislot.'):\n"
+                        "        delattr(sys, name)\n");
+                  },
+                  &done),
+              0);
+    SingleInterpreterFastPath::Enable();
+    EXPECT_TRUE(done);
+    EXPECT_EQ(PyErr_Occurred(), nullptr);
+    EXPECT_EQ(Asks(), life != 2);
+    if (life == 2) {
+      EXPECT_EQ(cache.get_or_create(make), object);
+    }
+    Py_INCREF(PyInterpreterState_GetDict(PyInterpreterState_Get()));
+  }
+}
+
 #if PY_VERSION_HEX >= 0x030C0000
 
 // An interpreter whose making CPython tells no audit hook: made by a thread

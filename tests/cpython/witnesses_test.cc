@@ -181,6 +181,27 @@ TEST_P(WitnessesTest, TheFirstLookupIsLate) {
   EXPECT_EQ(lookups, 6);
 }
 
+// Somebody takes the record's capsule out of the interpreter's dict and keeps
+// it, so that the record never ends. Once the interpreter is past its end no
+// other one is born: that would not end either.
+TEST_P(WitnessesTest, TheRecordIsTakenAway) {
+  int lookups = 0;
+  Play(6, [&](const Cache& cache, int life) {
+    PyObject* dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
+    ASSERT_NE(PyDict_Copy(dict), nullptr);  // never given back
+    PyDict_Clear(dict);
+    PyObject* dying = NewDying([&cache, &lookups, life] {
+      ++lookups;
+      EXPECT_EQ(CurrentInterpreter(), nullptr);
+      EXPECT_TRUE(IsRight(cache, life));
+      EXPECT_EQ(CurrentInterpreter(), nullptr);
+    });
+    KeepToTheLast(dying);
+    Py_DECREF(dying);
+  });
+  EXPECT_EQ(lookups, 6);
+}
+
 // Somebody keeps the interpreter's dict, and all that the collector knows, from
 // an atexit callback too; before the first lookup and after it.
 TEST_P(WitnessesTest, AllThatTheCollectorKnowsIsKept) {

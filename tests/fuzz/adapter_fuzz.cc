@@ -4,10 +4,16 @@
 //
 // Each input has a CPython of its own; it can restart in the middle of one too.
 // Objects know in which interpreter's life they were made, and tell when they
-// die.
+// die. Destructors of all kinds look things up while their interpreter ends.
+//
+// In an overlap several threads look up, start interpreters and end them at the
+// same time. Which of them is first is not in the input; what is checked then
+// has to hold in each order.
 
 #include <Python.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -16,21 +22,32 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "multislot/cpython/current_interpreter.h"
-#include "multislot/cpython/handle_cache.h"
-#include "multislot/cpython/per_interpreter.h"
 #include "multislot/cpython/single_interpreter_fast_path.h"
 #include "multislot/fixed_slots.h"
 #include "multislot/interpreter.h"
 #include "multislot/side_table.h"
 #include "tests/cpython/attached.h"
 #include "tests/cpython/embedded.h"
+#include "tests/fuzz/adapter_subject.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/last_acts.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define MULTISLOT_HAS_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MULTISLOT_HAS_ASAN 1
+#endif
+#endif
 
 namespace multislot {
 namespace fuzz {
@@ -38,8 +55,6 @@ namespace {
 
 using cpython::AskCPython;
 using cpython::CurrentInterpreter;
-using cpython::HandleCache;
-using cpython::PerInterpreter;
 using cpython::SingleInterpreterFastPath;
 using cpython::SubInterpreter;
 
@@ -47,132 +62,19 @@ constexpr std::size_t kInterpreters = 6;  // at most, at one time
 constexpr int kDepth = 2;                 // of lookups in makes of lookups
 constexpr int kChecksOfAll = 4;           // after so many operations
 
-struct Object;
-
-// One interpreter, from its start to its end.
-struct Life {
-  int number;
-  // What it has to release at its end, the last one first.
-  std::vector<Object*> owned;
-};
-
-// What caches hold: a capsule or a Value, and what became of it. It outlives
-// both.
-struct Object {
-  int number;
-  Life* owner;
-  void* address = nullptr;  // of the capsule or the Value
-  bool is_dead = false;
-};
+// What a lookup's byte says: what the make does, should it be called, and
+constexpr unsigned kPending = 8;    // an error is pending
+constexpr unsigned kGiven = 16;     // the cache is told who is current; by a
+                                    // last act, who was when it was alive
+constexpr unsigned kSteps = 0x60;   // there are operations in the make; in an
+                                    // overlap, others run meanwhile
+constexpr unsigned kLastAct = 128;  // what is made looks up as it dies
 
 class Sequence;
 Sequence* g_sequence = nullptr;
 
-void Die(Object* object);
-
-PyObject* NewCapsule(Object* object) {
-  PyObject* capsule = PyCapsule_New(object, nullptr, [](PyObject* self) {
-    Die(static_cast<Object*>(PyCapsule_GetPointer(self, nullptr)));
-  });
-  object->address = capsule;
-  return capsule;
-}
-
-// Can be neither copied nor moved.
-class Value {
- public:
-  explicit Value(Object* object) : object_(object) { object->address = this; }
-  ~Value() { Die(object_); }
-  Value(const Value&) = delete;
-  Value& operator=(const Value&) = delete;
-
- private:
-  Object* const object_;
-};
-
-// Null with a Python error set if it fails, or throws.
-using Make = std::function<Object*()>;
-
-// A cache of either class, with what each life has to find there.
-class Subject {
- public:
-  explicit Subject(const char* name) : name_(name) {}
-  virtual ~Subject() = default;
-
-  const char* name() const { return name_; }
-
-  virtual void* GetOrCreate(bool is_given, const Make& make) const = 0;
-  virtual void* Peek() const = 0;
-  virtual void Clear() const = 0;
-  // Whether a make that fails returns an object all the same.
-  virtual bool MakesAlways() const { return false; }
-
-  std::map<const Life*, Object*> objects;
-  int in_use = 0;
-
- private:
-  const char* const name_;
-};
-
-template <typename Cache, typename MakeOf>
-auto* Get(const Cache& cache, bool is_given, const MakeOf& make) {
-  return is_given ? cache.get_or_create(CurrentInterpreter(), make)
-                  : cache.get_or_create(make);
-}
-
-template <typename Policy, typename Current>
-class OfHandles : public Subject {
- public:
-  using Subject::Subject;
-
-  void* GetOrCreate(bool is_given, const Make& make) const override {
-    return Get(cache_, is_given, [&make]() -> PyObject* {
-      Object* made = make();
-      return made == nullptr ? nullptr : NewCapsule(made);
-    });
-  }
-  void* Peek() const override { return cache_.peek(); }
-  void Clear() const override { cache_.clear_for_test(); }
-
- private:
-  HandleCache<Policy, Current> cache_;
-};
-
-// Makes return a std::unique_ptr.
-template <typename Policy>
-class OfPointers : public Subject {
- public:
-  using Subject::Subject;
-
-  void* GetOrCreate(bool is_given, const Make& make) const override {
-    return Get(cache_, is_given, [&make]() -> std::unique_ptr<Value> {
-      Object* made = make();
-      return made == nullptr ? nullptr : std::make_unique<Value>(made);
-    });
-  }
-  void* Peek() const override { return cache_.peek(); }
-  void Clear() const override { cache_.clear_for_test(); }
-
- private:
-  PerInterpreter<Value, Policy> cache_;
-};
-
-// Makes return a Value.
-template <typename Policy>
-class OfValues : public Subject {
- public:
-  using Subject::Subject;
-
-  void* GetOrCreate(bool is_given, const Make& make) const override {
-    return Get(cache_, is_given, [&make] { return Value(make()); });
-  }
-  void* Peek() const override { return cache_.peek(); }
-  void Clear() const override { cache_.clear_for_test(); }
-  bool MakesAlways() const override { return true; }
-
- private:
-  PerInterpreter<Value, Policy> cache_;
-};
+// 0 is the thread that runs the sequence.
+thread_local int t_thread = 0;
 
 // What a make throws.
 struct Thrown {
@@ -204,12 +106,67 @@ std::string TakeErrors() {
   return names;
 }
 
+// Under AddressSanitizer, CPython allocates objects one by one: then it sees
+// uses of those that are gone.
+void PreInitialize() {
+#if defined(MULTISLOT_HAS_ASAN)
+  PyPreConfig config;
+  PyPreConfig_InitIsolatedConfig(&config);
+  config.allocator = PYMEM_ALLOCATOR_MALLOC;
+  if (PyStatus_Exception(Py_PreInitialize(&config))) std::abort();
+#endif
+}
+
 // An interpreter that is alive; the first one is the main interpreter.
 struct Python {
   std::unique_ptr<SubInterpreter> sub;
   PyThreadState* state;
   Life* life;
-  int in_use = 0;  // how many lookups in it have not returned
+};
+
+// Attaches a thread that overlaps with others, by a thread state of its own.
+class Attached {
+ public:
+  explicit Attached(PyInterpreterState* interpreter)
+      : state_(PyThreadState_New(interpreter)) {
+    PyEval_RestoreThread(state_);
+  }
+  ~Attached() {
+    PyThreadState_Clear(state_);
+    PyThreadState_DeleteCurrent();
+  }
+  Attached(const Attached&) = delete;
+  Attached& operator=(const Attached&) = delete;
+
+ private:
+  PyThreadState* const state_;
+};
+
+// While it lives, this thread is attached to no interpreter.
+class Detached {
+ public:
+  Detached() : state_(PyEval_SaveThread()) {}
+  ~Detached() { PyEval_RestoreThread(state_); }
+  Detached(const Detached&) = delete;
+  Detached& operator=(const Detached&) = delete;
+
+ private:
+  PyThreadState* const state_;
+};
+
+// What one thread of an overlap does.
+struct Worker {
+  enum What {
+    kLooksUp,  // in an interpreter that others may look up in too
+    kStarts,   // an interpreter of its own, looks up there, and ends it
+    kEnds,     // an interpreter
+  };
+  What what;
+  Python* python;  // kStarts: the main interpreter
+  Subject* subjects[2];
+  unsigned how;
+  const LastAct* last_act;  // kStarts: planted there
+  std::size_t rounds;
 };
 
 class Sequence {
@@ -249,15 +206,45 @@ class Sequence {
     while (position_ < size_) Step();
   }
 
+  void OnBirth(Object* object, void* address) {
+    const std::lock_guard<std::recursive_mutex> lock(mutex_);
+    object->address = address;
+  }
+
   void OnDeath(Object* object) {
-    const auto found = alive_.find(PyInterpreterState_Get());
-    const Life* life = found == alive_.end() ? nullptr : found->second;
-    Check(!object->is_dead, "an object died twice");
-    if (life != object->owner) {
-      Fail(NameOf(object) + " died in " + NameOf(life));
+    PyInterpreterState* const state = PyInterpreterState_Get();
+    {
+      const std::lock_guard<std::recursive_mutex> lock(mutex_);
+      Life* const life = LifeOf(state);
+      Check(!object->is_dead, "an object died twice");
+      if (life != object->owner) {
+        Fail(NameOf(object) + " died in " + NameOf(life));
+      }
+      if (object->lives_for_ever) {
+        Fail(NameOf(object) + " died, and nobody owned it");
+      }
+      object->is_dead = true;
+      life->deaths.push_back(object);
+      // Nothing that it owns dies before.
+      for (const Life::Owned& owned : life->owned) {
+        if (owned.object != object) continue;
+        if (!life->is_ending) Fail(NameOf(object) + " died early");
+        life->is_retired = true;
+      }
     }
-    object->is_dead = true;
-    deaths_.push_back(object);
+    if (object->last_act != nullptr) RunLastAct(*object->last_act);
+  }
+
+  void RunLastAct(const LastAct& act) {
+    Life* life;
+    {
+      PyInterpreterState* const state = PyInterpreterState_Get();
+      const std::lock_guard<std::recursive_mutex> lock(mutex_);
+      life = LifeOf(state);
+      Check(life != nullptr, "a last act in no interpreter");
+    }
+    Say(std::string("the last act of ") + NameOf(act.place) + ":");
+    LookUp(*act.subject, life, act.how, &act, nullptr);
   }
 
  private:
@@ -270,7 +257,7 @@ class Sequence {
 
   void Step() {
     ++g_operations;
-    switch (Byte() % 16) {
+    switch (Byte() % 24) {
       case 0:
       case 1:
         StartSub(Byte());
@@ -306,13 +293,26 @@ class Sequence {
         Subject& subject = NextSubject();
         const Life* before = Now();
         Switch(Byte() % pythons_.size());
-        LookUp(subject, Byte());
+        LookUpHere(subject, Byte());
         Switch(IndexOf(before));
         break;
       }
+      case 10:
+      case 11:
+      case 12:
+      case 13: {
+        const LastAct* act = NextLastAct();
+        Say(std::string("plant ") + NameOf(act->place) + " in " +
+            NameOf(Now()));
+        Plant(act);
+        break;
+      }
+      case 14:
+        Overlap();
+        break;
       default: {
         Subject& subject = NextSubject();
-        LookUp(subject, Byte());
+        LookUpHere(subject, Byte());
         break;
       }
     }
@@ -321,6 +321,7 @@ class Sequence {
   }
 
   void Start() {
+    PreInitialize();
     runtime_.emplace();
     AddPython(nullptr, PyThreadState_Get());
     current_ = 0;
@@ -330,9 +331,8 @@ class Sequence {
     Switch(0);
     while (pythons_.size() > 1) EndSub(pythons_.size() - 1);
     CheckAll();
-    Say("end " + NameOf(Now()));
-    Life* life = Now();
-    deaths_.clear();
+    Life* const life = Now();
+    BeginEnd(life);
     runtime_.reset();
     CheckEnd(life);
     pythons_.clear();
@@ -348,27 +348,49 @@ class Sequence {
   }
 
   void AddPython(std::unique_ptr<SubInterpreter> sub, PyThreadState* state) {
-    lives_.push_back(Life{++last_number_, {}});
-    Life* life = &lives_.back();
-    Say("start " + NameOf(life));
-    alive_[PyThreadState_GetInterpreter(state)] = life;
+    Life* const life = BeginLife(PyThreadState_GetInterpreter(state));
     pythons_.push_back(Python{std::move(sub), state, life});
   }
 
+  // Of an interpreter in which nothing has been done yet.
+  Life* BeginLife(PyInterpreterState* state) {
+    const std::lock_guard<std::recursive_mutex> lock(mutex_);
+    lives_.push_back(Life{++last_number_});
+    Life* const life = &lives_.back();
+    Say("start " + NameOf(life));
+    alive_[state] = life;
+    return life;
+  }
+
   void EndSub(std::size_t which) {
-    if (which == 0 || pythons_[which].in_use > 0) return;
+    if (which == 0 || pythons_[which].life->in_use > 0) return;
     if (which == current_) {
       if (depth_ > 0) return;
       Switch(0);
     }
-    Python& python = pythons_[which];
-    Say("end " + NameOf(python.life));
-    Life* life = python.life;
-    PyInterpreterState* state = python.sub->interpreter();
-    deaths_.clear();
-    python.sub->End();
+    End(pythons_[which].sub.get(), pythons_[which].life);
+    ForgetPython(which);
+  }
+
+  // On any thread that is attached to another interpreter.
+  void End(SubInterpreter* sub, Life* life) {
+    PyInterpreterState* const state = sub->interpreter();
+    BeginEnd(life);
+    sub->End();
     CheckEnd(life);
-    alive_.erase(state);
+    const std::lock_guard<std::recursive_mutex> lock(mutex_);
+    // Another thread may have started one at that address meanwhile.
+    if (LifeOf(state) == life) alive_.erase(state);
+  }
+
+  void BeginEnd(Life* life) {
+    const std::lock_guard<std::recursive_mutex> lock(mutex_);
+    Say("end " + NameOf(life));
+    life->deaths.clear();
+    life->is_ending = true;
+  }
+
+  void ForgetPython(std::size_t which) {
     pythons_.erase(pythons_.begin() + static_cast<std::ptrdiff_t>(which));
     if (current_ > which) --current_;
   }
@@ -384,6 +406,20 @@ class Sequence {
     Say("clear " + NameOf(subject));
     subject.Clear();
     subject.objects.clear();
+  }
+
+  const LastAct* NextLastAct() {
+    const auto place = static_cast<Place>(Byte() % kPlaces);
+    Subject& subject = NextSubject();
+    return NewLastAct(place, subject, Byte());
+  }
+
+  const LastAct* NewLastAct(Place place, Subject& subject, unsigned how) {
+    const std::lock_guard<std::recursive_mutex> lock(mutex_);
+    acts_.push_back(LastAct{place, &subject, how, [](const LastAct& act) {
+                              g_sequence->RunLastAct(act);
+                            }});
+    return &acts_.back();
   }
 
   // A make may start and end interpreters, which moves others. The main
@@ -405,67 +441,205 @@ class Sequence {
     cpython::RunAttached(state, 1, [&](std::size_t) {
       current_ = where;
       depth_ = kDepth;
-      LookUp(subject, how);
+      LookUpHere(subject, how);
     });
     current_ = before;
     depth_ = depth;
   }
 
-  // `how` says what is pending, who is asked, and what the make does, should it
-  // be called.
-  void LookUp(Subject& subject, unsigned how) {
+  void LookUpHere(Subject& subject, unsigned how) {
     Life* const life = Now();
-    const bool is_pending = (how & 8) != 0;
-    const bool is_given = (how & 16) != 0;
+    const InUse cache_in_use(&subject.in_use);
+    const InUse interpreter_in_use(&life->in_use);
+    LookUp(subject, life, how, nullptr, [&] {
+      ++depth_;
+      const unsigned steps = depth_ <= kDepth ? how >> 5 & 3 : 0;
+      for (unsigned i = 0; i < steps && position_ < size_; ++i) Step();
+      --depth_;
+    });
+    current_ = IndexOf(life);
+  }
+
+  // --- Overlaps --------------------------------------------------------------
+
+  void Overlap() {
+    ++overlaps_;
+    std::vector<Worker> workers(2 + Byte() % 3);
+    std::set<Life*> ending;
+    for (Worker& worker : workers) {
+      const unsigned what = Byte() % 8;
+      const std::size_t where = Byte() % pythons_.size();
+      worker.what = what == 0   ? Worker::kStarts
+                    : what == 1 ? Worker::kEnds
+                                : Worker::kLooksUp;
+      worker.python = &pythons_[where];
+      for (Subject*& subject : worker.subjects) subject = &NextSubject();
+      worker.how = Byte();
+      worker.rounds = 1 + (worker.how >> 3 & 3);
+      if (worker.what == Worker::kStarts) worker.last_act = NextLastAct();
+      Life* const life = worker.python->life;
+      if (worker.what == Worker::kEnds &&
+          (where == 0 || where == current_ || life->in_use > 0 ||
+           life->is_shared || ending.count(life) != 0)) {
+        worker.what = Worker::kLooksUp;
+      }
+      if (worker.what == Worker::kEnds) ending.insert(life);
+      if (worker.what == Worker::kStarts || ending.count(life) != 0) {
+        if (worker.what != Worker::kEnds) worker.python = &pythons_[0];
+      }
+      if (worker.what == Worker::kLooksUp)
+        worker.python->life->is_shared = true;
+    }
+    Say("overlap " + std::to_string(overlaps_) + ": " +
+        std::to_string(workers.size()) + " threads");
+    {
+      const Detached detached;
+      overlapping_ = true;
+      waiting_ = workers.size();
+      std::vector<std::thread> threads;
+      for (std::size_t i = 0; i < workers.size(); ++i) {
+        threads.emplace_back([this, &workers, i] {
+          t_thread = static_cast<int>(i) + 1;
+          --waiting_;
+          while (waiting_ != 0) std::this_thread::yield();
+          Work(workers[i]);
+        });
+      }
+      for (std::thread& thread : threads) thread.join();
+      overlapping_ = false;
+    }
+    for (Worker& worker : workers) worker.python->life->is_shared = false;
+    for (Life* life : ending) ForgetPython(IndexOf(life));
+    Say("overlap " + std::to_string(overlaps_) + " is over");
+    CheckAll();
+  }
+
+  void Work(const Worker& worker) {
+    PyInterpreterState* const state = InterpreterOf(*worker.python);
+    switch (worker.what) {
+      case Worker::kLooksUp: {
+        const Attached attached(state);
+        LookUpSeveralTimes(worker, worker.python->life);
+        break;
+      }
+      case Worker::kStarts: {
+        const Attached attached(state);
+        const auto sub =
+            StartAlone(worker.how % 2 == 0 ? SubInterpreter::kShared
+                                           : SubInterpreter::kOwn);
+        Life* const life = BeginLife(sub->interpreter());
+        {
+          const cpython::In in(*sub);
+          Say(std::string("plant ") + NameOf(worker.last_act->place));
+          Plant(worker.last_act);
+          LookUpSeveralTimes(worker, life);
+        }
+        End(sub.get(), life);
+        break;
+      }
+      case Worker::kEnds: {
+        const Attached attached(InterpreterOf(pythons_[0]));
+        End(worker.python->sub.get(), worker.python->life);
+        break;
+      }
+    }
+  }
+
+  static PyInterpreterState* InterpreterOf(const Python& python) {
+    return PyThreadState_GetInterpreter(python.state);
+  }
+
+  // One at a time: see examples/interpreter_farm/embedded_python.cc.
+  std::unique_ptr<SubInterpreter> StartAlone(SubInterpreter::Gil gil) {
+    // Nobody waits for this mutex while attached.
+    std::unique_lock<std::mutex> lock(starts_, std::defer_lock);
+    {
+      const Detached detached;
+      lock.lock();
+    }
+    return std::make_unique<SubInterpreter>(gil);
+  }
+
+  void LookUpSeveralTimes(const Worker& worker, Life* life) {
+    for (std::size_t round = 0; round < worker.rounds; ++round) {
+      LookUp(*worker.subjects[round % 2], life,
+             (worker.how + static_cast<unsigned>(round) * 37) & 0xFF, nullptr,
+             nullptr);
+      const Detached detached;
+      std::this_thread::yield();
+    }
+  }
+
+  // In a make: lets other threads into their makes, and waits for one for a
+  // short while.
+  void MeetOthers() {
+    const Detached detached;
+    const auto end =
+        std::chrono::steady_clock::now() + std::chrono::microseconds(500);
+    ++in_make_;
+    while (in_make_ < 2 && std::chrono::steady_clock::now() < end) {
+      std::this_thread::yield();
+    }
+    std::this_thread::yield();
+    --in_make_;
+  }
+
+  // --- A lookup --------------------------------------------------------------
+
+  // By a thread that is attached to this life's interpreter; what for `how`
+  // says (kPending, ...). It is a last act or, if that is null, another lookup.
+  // `steps` runs in the make.
+  void LookUp(Subject& subject, Life* const life, unsigned how,
+              const LastAct* act, const std::function<void()>& steps) {
+    if (act != nullptr || t_thread != 0) ++g_operations;
+    const bool is_pending = (how & kPending) != 0;
+    const bool is_given = (how & kGiven) != 0;
     Say(std::string("look up in ") + NameOf(subject) + " in " + NameOf(life) +
         (is_pending ? ", with an error pending" : "") +
         (is_given ? ", which is given" : ""));
-    const auto found = subject.objects.find(life);
-    Object* const cached =
-        found == subject.objects.end() ? nullptr : found->second;
+    Object* const cached = CachedIn(subject, life);
+    Interpreter* given = nullptr;
+    bool owns_some;
+    {
+      const std::lock_guard<std::recursive_mutex> lock(mutex_);
+      if (is_given && act != nullptr) given = life->interpreter;
+      owns_some = !life->owned.empty();
+    }
+    if (is_given && act == nullptr) given = CurrentInterpreter();
     int calls = 0;
     int thrown = 0;
     bool failed = false;
     Object* made = nullptr;
     const Make make = [&]() -> Object* {
       Check(++calls == 1, "make was called twice");
-      Check(cached == nullptr, "make was called in spite of an object");
+      Check(cached == nullptr || life->is_ending,
+            "make was called in spite of an object");
       Check(PyErr_Occurred() == nullptr, "an error is pending in make");
-      ++depth_;
       Say("its make is called");
-      const unsigned steps = depth_ <= kDepth ? how >> 5 & 3 : 0;
-      for (unsigned i = 0; i < steps && position_ < size_; ++i) Step();
+      if (steps != nullptr) steps();
+      if (overlapping_ && (how & kSteps) != 0) MeetOthers();
       const unsigned what = how & 7;
       failed = what == 5 || what == 6;
       if (what == 7) {
-        thrown = ++last_number_;
+        thrown = NextNumber();
         Say("its make throws");
-        --depth_;
         throw Thrown{thrown};
       }
       if (failed) PyErr_SetString(PyExc_ValueError, "made nothing");
       if (!failed || subject.MakesAlways()) {
-        objects_.push_back(Object{++last_number_, life});
-        made = &objects_.back();
+        made = NewObject(subject, life, act == nullptr ? how : 0);
       }
       Say("its make returns " + NameOf(made) + (failed ? " and an error" : ""));
-      --depth_;
       return made;
     };
 
     void* result = nullptr;
     int caught = 0;
     if (is_pending) PyErr_SetString(PyExc_KeyError, "pending");
-    {
-      const InUse cache_in_use(&subject.in_use);
-      ++pythons_[current_].in_use;
-      try {
-        result = subject.GetOrCreate(is_given, make);
-      } catch (const Thrown& exception) {
-        caught = exception.number;
-      }
-      current_ = IndexOf(life);
-      --pythons_[current_].in_use;
+    try {
+      result = subject.GetOrCreate(given, make);
+    } catch (const Thrown& exception) {
+      caught = exception.number;
     }
     const std::string errors = TakeErrors();
 
@@ -476,42 +650,111 @@ class Sequence {
            "'");
     }
     Check(caught == thrown, "the exception did not come through");
-    Check(calls == (cached == nullptr ? 1 : 0),
-          calls == 0 ? "make was not called" : "make was called");
-    Object* expected = cached;
-    if (made != nullptr) {
-      const auto first = subject.objects.find(life);
-      if (failed) {
-        Check(made->is_dead, "what a make made that failed lives on");
-      } else if (first != subject.objects.end()) {
-        // An inner call was first.
-        expected = first->second;
-        Check(made->is_dead, "an object that is not needed lives on");
-      } else {
-        expected = made;
-        subject.objects[life] = made;
-        life->owned.push_back(made);
+    Interpreter* const interpreter = CurrentInterpreter();
+    const bool has_record = interpreter != nullptr;
+    Check(PyErr_Occurred() == nullptr, "CurrentInterpreter() set an error");
+
+    const std::lock_guard<std::recursive_mutex> lock(mutex_);
+    if (has_record) life->interpreter = interpreter;
+    CheckRecord(life, act, has_record, owns_some);
+    if (cached != nullptr &&
+        (has_record || (given != nullptr && !life->is_retired))) {
+      Check(calls == 0, "make was called");
+      CheckResult(subject, life, result, cached);
+      return;
+    }
+    Check(calls == 1 || life->is_shared, "make was not called");
+    if (failed || thrown != 0) {
+      Check(made == nullptr || made->is_dead,
+            "what a make made that failed lives on");
+      CheckResult(subject, life, result, nullptr);
+      return;
+    }
+    if (!has_record) {
+      // Nobody can own it.
+      Check(made != nullptr && !made->is_dead, "an object died at once");
+      made->lives_for_ever = true;
+      CheckResult(subject, life, result, made);
+      return;
+    }
+    // The first one that was published, here or by an inner call; if threads
+    // overlap, the one that a first one of them returns.
+    Object*& first = subject.objects[life];
+    if (first == nullptr) {
+      first = life->is_shared ? ObjectAt(subject, life, result) : made;
+      life->owned.push_back({first, life->is_shared ? overlaps_ : 0});
+    }
+    CheckResult(subject, life, result, first);
+    if (made != nullptr && made != first) {
+      Check(made->is_dead, "an object that is not needed lives on");
+    }
+  }
+
+  // Whether the interpreter may have a record, or have none, at the time of a
+  // lookup.
+  void CheckRecord(Life* life, const LastAct* act, bool has_record,
+                   bool owns_some) {
+    if (has_record) {
+      Check(!life->is_retired && !life->is_past_its_end,
+            "an interpreter has a record after its end");
+      Check(act == nullptr || act->place != Place::kAtFork || !life->is_ending,
+            "a record is born after the interpreter's dict is gone");
+      return;
+    }
+    Check(life->is_ending, "an interpreter has no record");
+    Check(act == nullptr || act->place != Place::kAtExit,
+          "an interpreter whose atexit runs has no record");
+    // As its dict goes, nobody finds the record that is still in there.
+    Check(!owns_some || life->is_retired ||
+              (act != nullptr && act->place == Place::kDict),
+          "an interpreter that has objects has no record");
+    life->is_past_its_end = true;
+  }
+
+  Object* NewObject(Subject& subject, Life* life, unsigned how) {
+    const std::lock_guard<std::recursive_mutex> lock(mutex_);
+    const LastAct* act = nullptr;
+    if ((how & kLastAct) != 0) {
+      act = NewLastAct(Place::kCache,
+                       *subjects_[(NumberOf(subject) + how) % subjects_.size()],
+                       how & (7 | kPending | kGiven));
+    }
+    objects_.push_back(Object{NextNumber(), life, &subject, act});
+    return &objects_.back();
+  }
+
+  Object* CachedIn(const Subject& subject, const Life* life) {
+    const std::lock_guard<std::recursive_mutex> lock(mutex_);
+    const auto found = subject.objects.find(life);
+    return found == subject.objects.end() ? nullptr : found->second;
+  }
+
+  // What this cache was given in this life, and is alive.
+  Object* ObjectAt(const Subject& subject, const Life* life, void* address) {
+    for (Object& object : objects_) {
+      if (object.address == address && !object.is_dead &&
+          object.owner == life && object.subject == &subject) {
+        return &object;
       }
     }
-    CheckObject(subject, result, expected);
+    CheckResult(subject, life, address, nullptr);
+    Fail("null, and no make failed");
   }
 
   // --- Checks ----------------------------------------------------------------
 
   void CheckCurrent() {
     const Life* life = Now();
-    if (alive_[PyInterpreterState_Get()] != life) {
+    if (LifeOf(PyInterpreterState_Get()) != life) {
       Fail("the thread is not in " + NameOf(life));
     }
     for (const Subject* subject : subjects_) {
-      const auto found = subject->objects.find(life);
-      CheckObject(*subject, subject->Peek(),
-                  found == subject->objects.end() ? nullptr : found->second);
+      void* const found = subject->Peek();
+      CheckResult(*subject, life, found, CachedIn(*subject, life));
+      Check(found == nullptr || subject->HasOneReference(found),
+            "an object does not have the cache's reference only");
     }
     Check(PyErr_Occurred() == nullptr, "peek() set an error");
-    for (const Object* object : life->owned) {
-      if (object->is_dead) Fail(NameOf(object) + " died early");
-    }
   }
 
   void CheckAll() {
@@ -525,25 +768,55 @@ class Sequence {
     current_ = before;
   }
 
-  // What died while this life ended: all that it owned, the last one first.
+  // What died while this life ended: all that it owned, the last one first, and
+  // what lookups meanwhile made in vain.
   void CheckEnd(const Life* life) {
-    std::vector<Object*> expected(life->owned.rbegin(), life->owned.rend());
-    if (deaths_ == expected) return;
+    const std::lock_guard<std::recursive_mutex> lock(mutex_);
+    std::vector<Object*> released;
+    for (Object* object : life->deaths) {
+      for (const Life::Owned& owned : life->owned) {
+        if (owned.object == object) released.push_back(object);
+      }
+    }
+    bool is_right = released.size() == life->owned.size();
+    // Those of one overlap in any order.
+    for (std::size_t i = 0; is_right && i < released.size();) {
+      const auto owned = life->owned.rbegin() + static_cast<std::ptrdiff_t>(i);
+      std::set<Object*> expected;
+      std::set<Object*> found;
+      for (auto other = owned; other != life->owned.rend(); ++other) {
+        if (other != owned &&
+            (owned->overlap == 0 || other->overlap != owned->overlap)) {
+          break;
+        }
+        expected.insert(other->object);
+        found.insert(released[i++]);
+      }
+      is_right = expected == found;
+    }
+    if (is_right) return;
     std::string what = NameOf(life) + " released";
-    for (const Object* object : deaths_) what += ", " + NameOf(object);
+    for (const Object* object : released) what += ", " + NameOf(object);
     what += ", and should have released";
-    for (const Object* object : expected) what += ", " + NameOf(object);
+    for (auto owned = life->owned.rbegin(); owned != life->owned.rend();
+         ++owned) {
+      what += ", " + NameOf(owned->object);
+    }
     Fail(what);
   }
 
-  void CheckObject(const Subject& subject, void* found,
+  void CheckResult(const Subject& subject, const Life* life, void* found,
                    const Object* expected) {
-    if (found == (expected == nullptr ? nullptr : expected->address)) return;
+    if (found == (expected == nullptr ? nullptr : expected->address) &&
+        (expected == nullptr || !expected->is_dead)) {
+      return;
+    }
+    const std::lock_guard<std::recursive_mutex> lock(mutex_);
     std::string name = found == nullptr ? "null" : "what nobody made";
     for (const Object& object : objects_) {
       if (object.address == found && found != nullptr) name = NameOf(&object);
     }
-    Fail(NameOf(Now()) + " has " + name + " in " + NameOf(subject) +
+    Fail(NameOf(life) + " has " + name + " in " + NameOf(subject) +
          ", and should have " + NameOf(expected));
   }
 
@@ -552,6 +825,7 @@ class Sequence {
   }
 
   [[noreturn]] void Fail(const std::string& what) {
+    const std::lock_guard<std::recursive_mutex> lock(mutex_);
     std::fprintf(stderr, "\nThe operations:\n");
     for (const std::string& said : said_) {
       std::fprintf(stderr, "  %s\n", said.c_str());
@@ -568,14 +842,16 @@ class Sequence {
   // --- In words --------------------------------------------------------------
 
   void Say(const std::string& what) {
-    said_.push_back(std::string(2 * static_cast<std::size_t>(depth_), ' ') +
-                    what);
+    const std::lock_guard<std::recursive_mutex> lock(mutex_);
+    std::string said(2 * static_cast<std::size_t>(depth_), ' ');
+    if (t_thread != 0) said += "thread " + std::to_string(t_thread) + ": ";
+    said_.push_back(said + what);
   }
   std::string NameOf(const Subject& subject) const {
-    std::size_t number = 0;
-    while (subjects_[number] != &subject) ++number;
-    return std::string(subject.name()) + " #" + std::to_string(number);
+    return std::string(subject.name()) + " #" +
+           std::to_string(NumberOf(subject));
   }
+  static const char* NameOf(Place place) { return fuzz::NameOf(place); }
   static std::string NameOf(const Life* life) {
     return life == nullptr ? "no interpreter"
                            : "interpreter " + std::to_string(life->number);
@@ -593,21 +869,47 @@ class Sequence {
     own_subjects_.push_back(std::make_unique<SubjectType>(name));
     subjects_.push_back(own_subjects_.back().get());
   }
+  std::size_t NumberOf(const Subject& subject) const {
+    std::size_t number = 0;
+    while (subjects_[number] != &subject) ++number;
+    return number;
+  }
 
   Life* Now() { return pythons_[current_].life; }
+
+  // Null if there is no interpreter at this address.
+  Life* LifeOf(PyInterpreterState* state) {
+    const std::lock_guard<std::recursive_mutex> lock(mutex_);
+    const auto found = alive_.find(state);
+    return found == alive_.end() ? nullptr : found->second;
+  }
+
+  int NextNumber() {
+    const std::lock_guard<std::recursive_mutex> lock(mutex_);
+    return ++last_number_;
+  }
 
   const std::uint8_t* const data_;
   const std::size_t size_;
   std::size_t position_ = 0;
-
-  std::vector<std::string> said_;
   int depth_ = 0;
   int operations_ = 0;
+
+  // Threads that overlap share what is below. Whoever has the mutex calls
+  // nothing of Python's that might wait.
+  std::recursive_mutex mutex_;
+  std::vector<std::string> said_;
   int last_number_ = 0;
   std::deque<Life> lives_;
   std::deque<Object> objects_;
-  std::vector<Object*> deaths_;  // since an interpreter began to end
+  std::deque<LastAct> acts_;
   std::map<PyInterpreterState*, Life*> alive_;
+
+  std::mutex starts_;
+  int overlaps_ = 0;
+  std::atomic<bool> overlapping_{false};
+  std::atomic<std::size_t> waiting_{0};
+  std::atomic<int> in_make_{0};
 
   std::vector<std::unique_ptr<Subject>> own_subjects_;
   std::vector<Subject*> subjects_;
@@ -616,9 +918,12 @@ class Sequence {
   std::size_t current_ = 0;
 };
 
-void Die(Object* object) { g_sequence->OnDeath(object); }
-
 }  // namespace
+
+void BeBorn(Object* object, void* address) {
+  g_sequence->OnBirth(object, address);
+}
+void Die(Object* object) { g_sequence->OnDeath(object); }
 
 void RunSequence(const std::uint8_t* data, std::size_t size) {
   Sequence(data, size).Run();

@@ -8,7 +8,7 @@
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
   std::atexit([] {
     std::fprintf(stderr, "%lld operations, no difference to the model\n",
-                 multislot::fuzz::g_operations);
+                 multislot::fuzz::g_operations.load());
   });
   return 0;
 }

@@ -1,6 +1,7 @@
 #ifndef TESTS_FUZZ_FUZZ_H_
 #define TESTS_FUZZ_FUZZ_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -19,7 +20,7 @@ void RunSequence(const std::uint8_t* data, std::size_t size);
 
 // How many operations all inputs so far came to. The last line that the process
 // prints says it too.
-inline long long g_operations = 0;
+inline std::atomic<long long> g_operations{0};
 
 // Counts a lookup that has not returned yet.
 class InUse {

@@ -82,7 +82,8 @@ int Main(int argc, char** argv) {
       ++files;
     }
   }
-  std::fprintf(stderr, "%d files, %lld operations\n", files, g_operations);
+  std::fprintf(stderr, "%d files, %lld operations\n", files,
+               g_operations.load());
   if (has_seed) {
     RunRandom(seed, operations, seconds);
   } else {
