@@ -95,6 +95,59 @@ TEST_F(ThreadsTest, ThreadsOfOneInterpreterAllGetOneObject) {
   }
 }
 
+// (S4) Threads read what make() wrote into an object that they only hit: the
+// lookup alone has to have them see it. In a CPython that is built with
+// ThreadSanitizer, and without a GIL, it says so if not.
+template <typename Policy>
+void ReadWhatMakeWrote() {
+  constexpr std::size_t kReaders = 3;
+  constexpr std::size_t kCaches = 300;
+  struct Payload {
+    std::size_t numbers[4];
+  };
+  static std::atomic<int> died;
+  died = 0;
+  {
+    Runtime runtime;
+    std::vector<Subject<Policy>> caches(kCaches);
+    std::atomic<int> wrong{0};
+    RunAttached(PyInterpreterState_Get(), kReaders + 1, [&](std::size_t i) {
+      for (std::size_t j = 0; j < kCaches; ++j) {
+        if (i == kReaders) {
+          ASSERT_NE(caches[j].get_or_create([j] {
+            return PyCapsule_New(new Payload{{j, j + 1, j + 2, j + 3}}, nullptr,
+                                 [](PyObject* self) {
+                                   ++died;
+                                   delete static_cast<Payload*>(
+                                       PyCapsule_GetPointer(self, nullptr));
+                                 });
+          }),
+                    nullptr);
+          // Time for the readers to come to this cache.
+          if (j % 20 == 0) LetOthersRun();
+          continue;
+        }
+        PyObject* object;
+        while ((object = caches[j].peek()) == nullptr) LetOthersRun();
+        const auto* payload =
+            static_cast<Payload*>(PyCapsule_GetPointer(object, nullptr));
+        for (std::size_t k = 0; k < 4; ++k) {
+          if (payload->numbers[k] != j + k) ++wrong;
+        }
+      }
+    });
+    EXPECT_EQ(wrong, 0);
+  }
+  EXPECT_EQ(died, int{kCaches});
+}
+
+TEST_F(ThreadsTest, AHitSeesWhatMakeWroteThroughTheTable) {
+  ReadWhatMakeWrote<SideTable>();
+}
+TEST_F(ThreadsTest, AHitSeesWhatMakeWroteThroughSlots) {
+  ReadWhatMakeWrote<FixedSlots<2>>();
+}
+
 // (S15) Every thread's make() fails, and each has its own error; then one tries
 // again.
 TEST_F(ThreadsTest, AllFailAtOnce) {
