@@ -8,7 +8,7 @@ then, if the checker does not notice it, with the other tests.
       The bugs of tools/mutants.py, and each memory order stronger than relaxed, weakened by one
       step. Compiles each mutant. FOLDER is where the clone goes; default ~/.cache/multislot/mutate.
 
-  tools/mutate.py --mechanical [--repeat N] [--only TEXT] [--list] [FOLDER]
+  tools/mutate.py --mechanical [--part core|adapter] [--repeat N] [--only TEXT] [--list] [FOLDER]
       Changes of one token or one statement, all compiled at once; see tools/mechanical_mutants.py.
       With --repeat, a test must notice a mutant N times in a row.
 
@@ -17,6 +17,7 @@ The last line counts. Status 1 if a mutant survives that tools/mutants.py does n
 
 import argparse
 import concurrent.futures
+import fcntl
 import os
 import re
 import shutil
@@ -156,6 +157,10 @@ def notices(folder, program, number, seconds):
     return None if result.returncode == mechanical_mutants.NO_MUTANT else result.returncode != 0
 
 
+def part(file):
+    return "adapter" if file.startswith("multislot/cpython/") else "core"
+
+
 def mechanical(folder, options):
     sources = subprocess.run(
         ["git", "ls-files", "multislot/*.h", "multislot/*.cc", "c10/*.h", "c10/*.cpp"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
@@ -169,18 +174,29 @@ def mechanical(folder, options):
         chosen += new
         with open(path, "w", encoding="utf-8") as out:
             out.write(text)
-    chosen = [mutant for mutant in chosen if options.only in f"{mutant[1]}: {mutant[3]}"]
+    chosen = [
+        mutant
+        for mutant in chosen
+        if options.only in f"{mutant[1]}: {mutant[3]}" and options.part in ("all", part(mutant[1]))
+    ]
     if options.list:
         for _, file, line, what in chosen:
             print(f"{file}:{line}: {what}")
         return 0
-    core, adapter = list(stages("multislot/")), list(stages("multislot/cpython/"))
-    wanted = [test for stage in core + adapter for test in stage]
+    stages_of = {
+        "core": [
+            ["//tests/checker:core_test"],
+            ["//tests/multislot:all", "//tests/conformance:all", "//tests/c10:all", "//tests/fuzz:core_fuzz_test"],
+        ],
+        "adapter": list(stages("multislot/cpython/")),
+    }
+    stages_of = {name: stages_of[name] for name in sorted({part(mutant[1]) for mutant in chosen})}
+    wanted = [test for of_part in stages_of.values() for stage in of_part for test in stage]
     bazel(folder, "build", "--color=no", "--copt=-w", "--build_tests_only", *wanted)
-    programs_of = {True: [programs(folder, stage) for stage in adapter], False: [programs(folder, stage) for stage in core]}
+    programs_of = {name: [programs(folder, stage) for stage in of_part] for name, of_part in stages_of.items()}
 
     limits = {}  # seconds
-    for program in [program for stages_of in programs_of.values() for stage in stages_of for program in stage]:
+    for program in [program for of_part in programs_of.values() for stage in of_part for program in stage]:
         started = time.monotonic()
         if notices(folder, program, 0, 600):
             sys.exit(f"mutate: {program} fails without a mutant")
@@ -188,7 +204,7 @@ def mechanical(folder, options):
 
     def what_notices(mutant):
         number, file, _, _ = mutant
-        for stage, tests in enumerate(programs_of[file.startswith("multislot/cpython/")]):
+        for stage, tests in enumerate(programs_of[part(file)]):
             for program in tests:
                 noticed = notices(folder, program, number, limits[program])
                 if noticed is None:
@@ -223,6 +239,7 @@ def main():
     parser.add_argument("--only", default="", help="only mutants whose names contain TEXT", metavar="TEXT")
     parser.add_argument("--list", action="store_true", help="list the mutants, and try none")
     parser.add_argument("--mechanical", action="store_true", help="the mechanical mutants")
+    parser.add_argument("--part", choices=["all", "core", "adapter"], default="all", help="of the mechanical ones")
     parser.add_argument("--repeat", type=int, default=1, help="how often in a row a test has to notice a mutant")
     options = parser.parse_args()
     if not options.mechanical:
@@ -234,6 +251,13 @@ def main():
         os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "multislot"
     )
     folder = options.folder or os.path.join(cache, "mutate")
+    # Two runs in one clone would disturb each other.
+    os.makedirs(os.path.dirname(folder), exist_ok=True)
+    lock = open(folder + ".lock", "w", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"mutate: another run uses {folder}")
     if not os.path.isdir(os.path.join(folder, ".git")):
         subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
