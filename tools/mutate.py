@@ -200,7 +200,10 @@ def mechanical(folder, options):
         started = time.monotonic()
         if notices(folder, program, 0, 600):
             sys.exit(f"mutate: {program} fails without a mutant")
-        limits[program] = 20 + 10 * (time.monotonic() - started)
+        limits[program] = 10 + 5 * (time.monotonic() - started)
+    for of_part in programs_of.values():
+        for stage in of_part:
+            stage.sort(key=limits.get)  # the quick ones first
 
     def what_notices(mutant):
         number, file, _, _ = mutant
