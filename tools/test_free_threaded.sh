@@ -58,7 +58,7 @@ tsan() {
   local of_python="filter('_py313t\$', tests(//...))" none='crowd|immortal'
   "${bazelw[@]}" query --noshow_progress "filter('^//examples/', $of_python) +
     filter('^//tests/cpython/extension:', $of_python) - filter(':($none)_', $of_python) +
-    filter('^//tests/cpython:(single_interpreter_fast_path|call_once_and_store|ends|threads|values)_test_', $of_python)" >"$log" ||
+    filter('^//tests/cpython:(single_interpreter_fast_path|call_once_and_store|threads)_test_', $of_python)" >"$log" ||
     fail "query"
   # CPython is several times as slow.
   "${test[@]}" "${config[@]}" --run_under="$only_ours" --test_env=TSAN_OPTIONS="$tsan_options" \
