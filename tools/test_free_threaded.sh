@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 #
 # Tests the adapter in CPython 3.13.5 without a GIL, which it builds once
-# (tools/build_free_threaded.sh): with an ordinary build all tests of a CPython,
-# and with one that has ThreadSanitizer those that have threads, and the
+# (tools/build_free_threaded.sh): with an ordinary build the tests of the adapter and
+# the examples, and with one that has ThreadSanitizer those that have threads, and the
 # extensions. There a report fails its test if any function in it is ours.
 #
 #   tools/test_free_threaded.sh [plain|tsan]...      default: both
@@ -46,7 +46,9 @@ build() { # build KIND, and have Bazel find it
 
 plain() {
   build plain
-  "${bazelw[@]}" query --noshow_progress "filter('_py313t\$', tests(//...))" >"$log" || fail "query"
+  # What is linked, refused and measured is the same with a GIL.
+  "${bazelw[@]}" query --noshow_progress \
+    "filter('^//(examples|tests/cpython|tests/stress).*_py313t\$', tests(//...))" >"$log" || fail "query"
   "${test[@]}" --config=quick --target_pattern_file="$log" || fail "tests"
 }
 
