@@ -19,7 +19,8 @@ bad=0
 
 # An output folder of its own, since another CPython and another compiler have
 # Bazel look at the machine anew and forget what it knew. Links to it in the
-# workspace would be followed by the ordinary Bazel's //...
+# workspace would be followed by the ordinary Bazel's //..., as this one would
+# follow those of the ordinary one: here it is //tests/... and //examples/...
 bazelw=(./bazelw "--output_user_root=$cache/bazel")
 options=(--color=no --curses=no --noshow_progress --symlink_prefix="$cache/link-")
 test=("${bazelw[@]}" test "${options[@]}" --keep_going --nocache_test_results)
@@ -48,7 +49,7 @@ plain() {
   build plain
   # What is linked, refused and measured is the same with a GIL.
   "${bazelw[@]}" query --noshow_progress \
-    "filter('^//(examples|tests/cpython|tests/stress).*_py313t\$', tests(//...))" >"$log" || fail "query"
+    "filter('^//(examples|tests/cpython|tests/stress).*_py313t\$', tests(//examples/... + //tests/...))" >"$log" || fail "query"
   "${test[@]}" --config=quick --target_pattern_file="$log" || fail "tests"
 }
 
@@ -57,7 +58,7 @@ tsan() {
   # CPython's own suppressions.
   local tsan_options=suppressions=${MULTISLOT_PYTHON%/bin/*}/suppressions_free_threading.txt
   local config=(--config=clang --config=tsan) only_ours=$PWD/tools/only_our_reports.sh
-  local of_python="filter('_py313t\$', tests(//...))" none='crowd|immortal'
+  local of_python="filter('_py313t\$', tests(//examples/... + //tests/...))" none='crowd|immortal'
   "${bazelw[@]}" query --noshow_progress "filter('^//examples/', $of_python) +
     filter('^//tests/cpython/extension:', $of_python) - filter(':($none)_', $of_python) +
     filter('^//tests/cpython:(single_interpreter_fast_path|call_once_and_store|threads)_test_', $of_python)" >"$log" ||
