@@ -26,7 +26,7 @@ case $kind in
   tsan)
     compilers=(CC=clang CXX=clang++)
     options+=(--with-thread-sanitizer)
-    packages+=(clang)
+    packages+=(clang llvm)  # llvm-symbolizer, which names functions
     suffix=_tsan
     ;;
   *)
