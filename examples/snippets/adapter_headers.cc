@@ -105,15 +105,16 @@ PyObject* CheckAll(PyObject* of_another) {
   Check(types->decimal == decimal, "the same class");
   Check(types->fraction != of_another, "an object for each interpreter");
 
-  PyModuleDef definition = {PyModuleDef_HEAD_INIT,
-                            "module",
-                            nullptr,
-                            sizeof(ModuleState),
-                            nullptr,
-                            nullptr,
-                            nullptr,
-                            nullptr,
-                            nullptr};
+  // Static: a free-threaded CPython frees modules later.
+  static PyModuleDef definition = {PyModuleDef_HEAD_INIT,
+                                   "module",
+                                   nullptr,
+                                   sizeof(ModuleState),
+                                   nullptr,
+                                   nullptr,
+                                   nullptr,
+                                   nullptr,
+                                   nullptr};
   PyObject* module = PyModule_Create(&definition);
   Check(module != nullptr && Exec(module) == 0, "Exec");
   const auto* state = static_cast<ModuleState*>(PyModule_GetState(module));
