@@ -70,7 +70,7 @@ tsan() {
   # A race of ours has to be noticed.
   local planted=tests/cpython/planted_race_py313t
   "${bazelw[@]}" build "${options[@]}" "${config[@]}" "//${planted%/*}:${planted##*/}" || fail "build $planted"
-  TSAN_OPTIONS=$tsan_options "$only_ours" "$cache/link-bin/$planted" >"$log" 2>&1
+  TSAN_OPTIONS=$tsan_options timeout 100 "$only_ours" "$cache/link-bin/$planted" >"$log" 2>&1
   [ $? = 66 ] || {
     cat "$log"
     fail "the planted race is not noticed"
