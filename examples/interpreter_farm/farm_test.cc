@@ -1,7 +1,5 @@
 #include "examples/interpreter_farm/farm.h"
 
-#include <stdio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -16,6 +14,7 @@
 #include "examples/interpreter_farm/operators.h"
 #include "examples/interpreter_farm/report.h"
 #include "examples/interpreter_farm/results.h"
+#include "examples/interpreter_farm/run_program.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -122,23 +121,8 @@ TEST(FarmTest, SaysHowManyOperatorsThereAre) {
 
 // --- The program -------------------------------------------------------------
 
-struct Outcome {
-  int status;
-  std::string output;  // stdout and stderr
-};
-
 Outcome RunProgram(const std::string& flags) {
-  const std::string command =
-      absl::StrCat(std::getenv("INTERPRETER_FARM"), " ", flags, " 2>&1");
-  Outcome outcome;
-  FILE* const pipe = popen(command.c_str(), "r");
-  char buffer[4096];
-  while (const std::size_t size = fread(buffer, 1, sizeof buffer, pipe)) {
-    outcome.output.append(buffer, size);
-  }
-  const int status = pclose(pipe);
-  outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return outcome;
+  return interpreter_farm::RunProgram("INTERPRETER_FARM", flags);
 }
 
 TEST(ProgramTest, ABadValueIsAnErrorThatNamesTheRange) {

@@ -1,8 +1,4 @@
-#include <stdio.h>
-#include <sys/wait.h>
-
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <string>
 #include <utility>
@@ -10,38 +6,24 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "examples/interpreter_farm/run_program.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace {
 
+using interpreter_farm::Outcome;
 using testing::ContainsRegex;
 using testing::ElementsAre;
 using testing::Gt;
 using testing::HasSubstr;
 
-struct Outcome {
-  int status;
-  std::string output;  // stdout and stderr
-};
-
 Outcome RunProgram(const std::string& flags) {
-  const std::string command =
-      absl::StrCat(std::getenv("WITHOUT_A_GIL"), " ", flags, " 2>&1");
-  Outcome outcome;
-  FILE* const pipe = popen(command.c_str(), "r");
-  char buffer[4096];
-  while (const std::size_t size = fread(buffer, 1, sizeof buffer, pipe)) {
-    outcome.output.append(buffer, size);
-  }
-  const int status = pclose(pipe);
-  outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return outcome;
+  return interpreter_farm::RunProgram("WITHOUT_A_GIL", flags);
 }
 
 // What a line says: rounds, null, c10::Error, wrong object.
