@@ -1,8 +1,8 @@
 #ifndef TESTS_CONFORMANCE_CONFORMANCE_H_
 #define TESTS_CONFORMANCE_CONFORMANCE_H_
 
-// The contract of a handle cache as a suite of tests, for a cache with any slot
-// policy, one's own included:
+// The contract of a handle cache as a test suite. It runs on a cache with any
+// slot policy, your own included:
 //
 //   #include "tests/conformance/conformance.h"
 //   namespace multislot::conformance {
@@ -10,8 +10,8 @@
 //   INSTANTIATE_TYPED_TEST_SUITE_P(Mine, Conformance, Mine);
 //   }
 //
-// Where traits.h lets a cache differ, the suite tests what the traits say. In
-// comments, (Sn) is the number of the scenario in docs/scenarios.md.
+// Where caches may differ, traits.h says how, and the suite tests that. (Sn) is
+// the number of a scenario in docs/scenarios.md.
 
 #include <algorithm>
 #include <atomic>
@@ -42,12 +42,12 @@ class Conformance : public ::testing::Test {
   using Interpreter = typename T::Interpreter;
   using Py = Python<Interpreter>;
 
-  // As many interpreters as the cache holds, but no more than the test wants.
+  // As many interpreters as the cache holds, at most `wanted`.
   static constexpr std::size_t Fitting(std::size_t wanted) {
     return std::min(wanted, T::kCapacity);
   }
 
-  // Pythons live until the test ends, so that no address comes back.
+  // A Python lives until the test ends, so no address comes back.
   Py& NewPython() {
     std::lock_guard<std::mutex> lock(mutex_);
     return pythons_.emplace_back();
@@ -58,7 +58,7 @@ class Conformance : public ::testing::Test {
     return pythons;
   }
 
-  // A lookup as the interpreter's own code does it: with its GIL, if the cache
+  // Looks up as the interpreter's own code would: holding its GIL, if the cache
   // needs that.
   template <typename SlowAccessor>
   static PyObject* Lookup(const Cache& cache, Py& python,
@@ -68,7 +68,7 @@ class Conformance : public ::testing::Test {
     return cache.ptr_or(python.interpreter(),
                         std::forward<SlowAccessor>(slow_accessor));
   }
-  // One whose accessor makes a new object.
+  // The same; the accessor makes a new object.
   static PyObject* Lookup(const Cache& cache, Py& python) {
     return Lookup(cache, python, [&python] { return python.make(); });
   }
@@ -135,7 +135,7 @@ TYPED_TEST_P(Conformance, ManyCachesOfOneInterpreter) {
   EXPECT_EQ(python.made(), caches.size());
 }
 
-// As members of C++ objects that come and go are.
+// Caches can be members of C++ objects that come and go.
 TYPED_TEST_P(Conformance, ACacheInTheMemoryOfAnother) {
   auto& python = this->NewPython();
   std::optional<TypeParam> place;
@@ -152,7 +152,7 @@ TYPED_TEST_P(Conformance, ACacheInTheMemoryOfAnother) {
   }
 }
 
-// Interleaved, as interpreters that are alive together look things up (S8, S9).
+// (S8, S9) Interpreters that are alive together take turns.
 TYPED_TEST_P(Conformance, EachInterpreterHasItsOwnHandle) {
   TypeParam cache;
   const auto pythons = this->NewPythons(this->Fitting(100));
@@ -250,7 +250,7 @@ TYPED_TEST_P(Conformance, ANullInterpreter) {
   };
   EXPECT_EQ(TestFixture::T::Peek(cache, nullptr), nullptr);
   if (!TestFixture::T::kFirstPublicationWins) {
-    // The tag of an empty slot, so the handle of an empty slot.
+    // Null is an empty slot's tag, so this hits and returns its null handle.
     EXPECT_EQ(lookup(), nullptr);
     EXPECT_EQ(calls, 0);
     this->Lookup(cache, python);
@@ -335,8 +335,8 @@ TYPED_TEST_P(Conformance, AccessorsOfTwoCachesUseEachOther) {
   EXPECT_EQ(python.made(), 2u);
 }
 
-// An accessor is called as the value category it was passed as, and not copied
-// when it is an lvalue.
+// An accessor is called with the value category it was passed with. An lvalue
+// is not copied.
 TYPED_TEST_P(Conformance, AccessorsOfAllKinds) {
   auto& python = this->NewPython();
   auto* interpreter = python.interpreter();
@@ -411,7 +411,7 @@ TYPED_TEST_P(Conformance, AnInterpreterThatRetiresInItsAccessorFillsNothing) {
 // (S5, S22) N + 1 interpreters, then one ends: the newcomer gets the slot.
 TYPED_TEST_P(Conformance, ANewcomerGetsARetiredInterpretersSlot) {
   const std::size_t count = this->Fitting(10);
-  // Whichever of them it is that ends.
+  // Any of them may be the one that ends.
   for (std::size_t ending = 0; ending < count; ++ending) {
     TypeParam cache;
     auto pythons = this->NewPythons(count);
@@ -426,7 +426,7 @@ TYPED_TEST_P(Conformance, ANewcomerGetsARetiredInterpretersSlot) {
         TestFixture::T::kReclaims || count < TestFixture::T::kCapacity;
     EXPECT_EQ(this->Lookup(cache, newcomer) == handle, got_it);
 
-    // Nobody else lost theirs.
+    // Nobody else lost a slot.
     for (auto* python : pythons) {
       if (python == pythons[ending]) continue;
       this->Lookup(cache, *python);
@@ -435,7 +435,7 @@ TYPED_TEST_P(Conformance, ANewcomerGetsARetiredInterpretersSlot) {
   }
 }
 
-// (S19, S22) Slots go round and round.
+// (S19, S22) Slots are reclaimed again and again.
 TYPED_TEST_P(Conformance, InterpretersComeAndGo) {
   TypeParam cache;
   auto& staying = this->NewPython();
@@ -456,8 +456,8 @@ TYPED_TEST_P(Conformance, InterpretersComeAndGo) {
   EXPECT_EQ(staying.made(), 1u);
 }
 
-// (S6, S7) The next interpreter at the same address. A cache that knows only
-// addresses takes it for the last one.
+// (S6, S7) The next interpreter has the same address. A cache that knows only
+// addresses cannot tell the two apart.
 TYPED_TEST_P(Conformance, AnAddressComesBack) {
   TypeParam cache;
   auto& python = this->NewPython();
@@ -479,7 +479,7 @@ TYPED_TEST_P(Conformance, AnAddressComesBack) {
 
 // --- Several threads --------------------------------------------------------
 
-// (S1, S4, S14) All are in the accessor before anyone fills.
+// (S1, S4, S14) Every thread is in the accessor before any of them fills.
 TYPED_TEST_P(Conformance, ThreadsOfOneInterpreterMissTogether) {
   constexpr std::size_t kThreads = 4;
   for (int round = 0; round < 50; ++round) {
@@ -514,7 +514,7 @@ TYPED_TEST_P(Conformance, ThreadsOfOneInterpreterMissTogether) {
   }
 }
 
-// (S1, S2, S3) Some miss, some hit, some come in the middle of a fill.
+// (S1, S2, S3) Some threads miss, some hit, some come during a fill.
 TYPED_TEST_P(Conformance, ThreadsOfOneInterpreterAllGetOneHandle) {
   constexpr std::size_t kThreads = 4;
   for (int round = 0; round < 300; ++round) {
@@ -533,7 +533,7 @@ TYPED_TEST_P(Conformance, ThreadsOfOneInterpreterAllGetOneHandle) {
   }
 }
 
-// (S2) Peeks, which do not fill, while a slot is being filled.
+// (S2) peek(), which never fills, while another thread fills the slot.
 TYPED_TEST_P(Conformance, AReaderSeesAWholeSlotOrNone) {
   constexpr std::size_t kReaders = 3;
   for (int round = 0; round < 300; ++round) {
@@ -545,7 +545,8 @@ TYPED_TEST_P(Conformance, AReaderSeesAWholeSlotOrNone) {
     RunTogether(1 + kReaders, [&](std::size_t i) {
       if (i == 0) {
         this->Lookup(cache, python, [handle] { return handle; });
-        // Pairs with the acquire load: who sees it peeks after the fill.
+        // Pairs with the acquire load: a thread that reads true peeks after the
+        // fill.
         filled.store(true, std::memory_order_release);
         return;
       }
@@ -563,7 +564,7 @@ TYPED_TEST_P(Conformance, AReaderSeesAWholeSlotOrNone) {
   }
 }
 
-// (S8, S9) More interpreters than there is room for, two threads each.
+// (S8, S9) More interpreters than slots, two threads each.
 TYPED_TEST_P(Conformance, InterpretersFillTogether) {
   const std::size_t count = this->Fitting(6) + 2;
   for (int round = 0; round < 50; ++round) {
@@ -577,7 +578,7 @@ TYPED_TEST_P(Conformance, InterpretersFillTogether) {
       ASSERT_EQ(OwnerOf(got[i]), pythons[i / 2]) << "round " << round;
     }
     ASSERT_EQ(TestFixture::T::Occupancy(cache), this->Fitting(count));
-    // One handle for each interpreter with a slot.
+    // Both threads of an interpreter that has a slot got the same handle.
     std::size_t hits = 0;
     for (std::size_t i = 0; i < count; ++i) {
       PyObject* handle = this->Peek(cache, *pythons[i]);
@@ -613,7 +614,7 @@ TYPED_TEST_P(Conformance, ThreadsFailTogether) {
   }
 }
 
-// (S5, S22) Interpreters come and go while others hit.
+// (S5, S22) Interpreters come and go while others have hits.
 TYPED_TEST_P(Conformance, HitsGoOnWhileSlotsAreReclaimed) {
   TypeParam cache;
   const auto staying =
@@ -638,15 +639,16 @@ TYPED_TEST_P(Conformance, HitsGoOnWhileSlotsAreReclaimed) {
       for (int j = 0; j < 100; ++j) {
         if (this->Lookup(cache, *staying[mine]) != handles[mine]) ++wrong;
       }
-      std::this_thread::yield();  // to those, on a single processor
+      std::this_thread::yield();  // lets those run on a single processor
     }
   });
   EXPECT_EQ(wrong, 0);
   for (auto* python : staying) EXPECT_EQ(python->made(), 1u);
 }
 
-// (S5, S17) A lookup overlaps the end of its own interpreter, and the next one
-// takes the slot: slow perhaps, but never the next one's handle.
+// (S5, S17) A lookup overlaps the end of its own interpreter, and the next
+// interpreter takes the slot. The lookup may be slow, but must not return the
+// next one's handle.
 TYPED_TEST_P(Conformance, ALookupOverlapsItsInterpretersEnd) {
   for (int round = 0; round < 300; ++round) {
     TypeParam cache;
@@ -666,26 +668,25 @@ TYPED_TEST_P(Conformance, ALookupOverlapsItsInterpretersEnd) {
         for (int j = 0; j < 20; ++j) {
           if (OwnerOf(this->Lookup(cache, ending)) != &ending) ++wrong;
         }
-        std::this_thread::yield();  // to the first one, on a single processor
+        std::this_thread::yield();  // lets the first run on a single processor
       }
     });
     ASSERT_EQ(wrong, 0) << "round " << round;
   }
 }
 
-// (S27) The child of a fork can fill and hit, whatever the parent's other
-// threads were in the middle of: in a cache of its own, and in those that they
-// were filling. The threads do nothing but fill, so every few forks find one of
-// them in the middle; there are many forks.
+// (S27) The child of a fork can fill and hit, both in its own cache and in the
+// caches that the parent's threads were filling. Those threads do nothing but
+// fill, so some of the 100 forks interrupt a fill.
 TYPED_TEST_P(Conformance, AForkInTheMiddleOfFills) {
 #if defined(_WIN32)
   GTEST_SKIP() << "Windows has no fork()";
 #else
   struct Filler {
     std::optional<TypeParam> cache;
-    // (1) is released after the cache was constructed and (2) comes before the
-    // next one is: the child, in which no filler runs, loads it by (3), and
-    // where it is true there is a cache.
+    // Each cache is constructed before (1), and (2) comes before the next
+    // construction. No filler runs in the child; if its load (3) reads true,
+    // the cache exists.
     std::atomic<bool> constructed{false};
   };
   Filler fillers[2];
@@ -712,10 +713,10 @@ TYPED_TEST_P(Conformance, AForkInTheMiddleOfFills) {
     });
   }
   for (int fork_number = 0; fork_number < 100; ++fork_number) {
-    // On a single processor they may not have run since the last fork.
+    // On a single processor the fillers may not have run since the last fork.
     const unsigned before = rounds;
     while (rounds == before) std::this_thread::yield();
-    // The child of a process with threads had better not allocate.
+    // The child of a multithreaded process must not allocate.
     TypeParam own;
     Object object{&own};
     const pid_t child = fork();
@@ -752,8 +753,8 @@ TYPED_TEST_P(Conformance, AForkInTheMiddleOfFills) {
 #endif
 }
 
-// (S24) Hits, and overflows, make no shared write: the cache's memory, and the
-// interpreter's, may be read-only.
+// (S24) Hits and overflows make no shared write: they work even when the cache
+// and the interpreter are in read-only memory.
 TYPED_TEST_P(Conformance, AHitWritesNothing) {
   struct Shared {
     TypeParam cache;

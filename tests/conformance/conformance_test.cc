@@ -1,5 +1,4 @@
-// The suite for the cache that CONFORMANCE_SUBJECT names; subjects.bzl lists
-// them.
+// Runs the suite on the cache CONFORMANCE_SUBJECT; subjects.bzl lists them.
 
 #include "tests/conformance/conformance.h"
 

@@ -16,8 +16,8 @@
 namespace multislot {
 namespace conformance {
 
-// The contract of BasicPyHandleCache, as plainly as it can be written: a mutex
-// and a map. If the suite is red here, the suite is wrong.
+// The contract of BasicPyHandleCache written as simply as possible: a mutex and
+// a map. If a test fails here, the test is wrong.
 class ReferenceCache {
  public:
   using interpreter_type = Interpreter;
@@ -46,7 +46,7 @@ class ReferenceCache {
 
   static constexpr std::size_t capacity() { return kUnlimited; }
 
-  // The suite keeps the memory of its interpreters.
+  // The suite never frees its interpreters, so this may read them.
   std::size_t occupancy() const {
     std::lock_guard<std::mutex> lock(g_fork_safe_mutex);
     std::size_t count = 0;

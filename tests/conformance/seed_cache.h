@@ -11,12 +11,12 @@
 namespace multislot {
 namespace conformance {
 
-// c10::PyHandleCache, and what can be said of it by means of ptr_or, for it has
-// nothing else.
+// c10::PyHandleCache with the rest of the interface, built on its only
+// function, ptr_or.
 struct SeedCache : c10::PyHandleCache {
   using interpreter_type = c10::impl::PyInterpreter;
 
-  // A null interpreter is a hit in an empty slot only.
+  // A null interpreter hits only in an empty slot.
   std::size_t occupancy() const {
     bool filled = false;
     static_cast<void>(ptr_or(nullptr, [&filled]() -> PyObject* {

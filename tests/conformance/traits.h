@@ -13,17 +13,17 @@
 namespace multislot {
 namespace conformance {
 
-// An interpreter of which only the address is known.
+// An interpreter that is known only by its address.
 struct BareInterpreter : c10::impl::PyInterpreter {
   BareInterpreter() : c10::impl::PyInterpreter(nullptr) {}
   void retire() {}
 };
 
-// How the suite talks to a cache, and where the contract lets caches differ:
-// here, for a cache with the interface of BasicPyHandleCache.
+// How the suite talks to a cache, and what the contract leaves to each cache.
+// These are the values for a cache with BasicPyHandleCache's interface.
 template <typename Cache>
 struct GeneralTraits {
-  // What the suite makes and passes to the cache; has a retire().
+  // The interpreters that the suite makes and looks up for; needs retire().
   using Interpreter =
       std::conditional_t<std::is_same<typename Cache::interpreter_type,
                                       multislot::Interpreter>::value,
@@ -35,30 +35,30 @@ struct GeneralTraits {
   static std::size_t Occupancy(const Cache& cache) { return cache.occupancy(); }
   static constexpr std::size_t kCapacity = Cache::capacity();
 
-  // Whether a retired interpreter has neither hits nor fills. If not, an
-  // interpreter is its address, for ever.
+  // Whether a retired interpreter never hits or fills again. If false, the
+  // cache knows an interpreter by its address only.
   static constexpr bool kKnowsRetirement =
       std::is_same<Interpreter, multislot::Interpreter>::value;
 
-  // Whether its slot goes to others.
+  // Whether a retired interpreter's slot goes to others.
   static constexpr bool kReclaims = kKnowsRetirement;
 
-  // Whether a null from the slow accessor is remembered.
+  // Whether the cache keeps a null from the slow accessor.
   static constexpr bool kCachesNull = false;
 
-  // Whether, of calls for one interpreter that overlap, the first to publish
-  // wins and all return its handle. If not, a call that finds the slot filled
-  // by another throws c10::Error, and a null interpreter is nothing special.
+  // When calls for one interpreter overlap: true if the first to publish wins
+  // and all return its handle. If false, a call that finds the slot filled by
+  // another throws c10::Error, and a null interpreter is allowed.
   static constexpr bool kFirstPublicationWins = true;
 
-  // Whether threads of one interpreter have to hold its GIL.
+  // Whether threads of one interpreter must hold its GIL to look up.
   static constexpr bool kNeedsGil = false;
 
-  // Whether hits and overflows leave the cache's memory as it is.
+  // Whether hits and overflows leave the cache's memory unchanged.
   static constexpr bool kHitWritesNothing = true;
 };
 
-// What the suite goes by. Specialise it for a cache that differs.
+// What the suite uses. Specialise it for a cache that differs.
 template <typename Cache>
 struct Traits : GeneralTraits<Cache> {};
 

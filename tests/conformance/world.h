@@ -32,7 +32,7 @@
 namespace multislot {
 namespace conformance {
 
-// What the suite's handles point to: an object that says whose it is.
+// What the suite's handles point to: an object that names its owner.
 struct Object {
   const void* owner;
 };
@@ -47,8 +47,8 @@ inline const void* OwnerOf(PyObject* handle) {
                            : reinterpret_cast<const Object*>(handle)->owner;
 }
 
-// A pretended Python: an interpreter, its GIL, and its objects, which stay as
-// long as it does. make() may be called from any thread.
+// A stand-in for Python: an interpreter, its GIL, and its objects, which live
+// as long as it does. Any thread may call make().
 template <typename InterpreterType>
 class Python {
  public:
@@ -59,14 +59,14 @@ class Python {
   InterpreterType* interpreter() { return &interpreter_; }
   std::mutex& gil() { return gil_; }
 
-  // A new object of this interpreter's, each time another one.
+  // Returns a new object of this interpreter.
   PyObject* make() {
     std::lock_guard<std::mutex> lock(mutex_);
     objects_.push_back(Object{this});
     return HandleOf(&objects_.back());
   }
 
-  // How often make() was called.
+  // How many times make() was called.
   std::size_t made() const {
     std::lock_guard<std::mutex> lock(mutex_);
     return objects_.size();
@@ -79,8 +79,8 @@ class Python {
   std::deque<Object> objects_;
 };
 
-// For caches whose fills take a lock: free in the child of a fork, and what it
-// guards whole. A fork waits for it.
+// The lock for fills of the caches in these tests. A fork takes it first, so in
+// the child it is free and what it guards is whole.
 inline std::mutex g_fork_safe_mutex;
 #if !defined(_WIN32)
 [[maybe_unused]] inline const int g_fork_handlers = pthread_atfork(
@@ -88,7 +88,7 @@ inline std::mutex g_fork_safe_mutex;
     [] { g_fork_safe_mutex.unlock(); });
 #endif
 
-// Zeroed memory in pages of its own, which can be made read-only.
+// Zeroed memory on pages of its own, which can be made read-only.
 class Pages {
  public:
 #if defined(_WIN32)
@@ -126,11 +126,10 @@ class Pages {
   std::size_t size_;
 };
 
-// Where so many threads wait for one another, once. They sleep until the last
-// one comes, and then go on at the same time as far as that can be had.
-// (absl::Barrier would do for the first; but now and then ThreadSanitizer takes
-// how Abseil hands memory to a thread that waits for the first time for a
-// race.)
+// A one-time meeting point for a given number of threads. They sleep until the
+// last one arrives, then go on as simultaneously as possible. (absl::Barrier
+// would do for the waiting, but ThreadSanitizer sometimes takes Abseil's
+// handing memory to a first-time waiter for a race.)
 class Rendezvous {
  public:
   explicit Rendezvous(std::size_t threads)
@@ -142,9 +141,9 @@ class Rendezvous {
       if (--awaited_ == 0) all_came_.notify_all();
       all_came_.wait(lock, [this] { return awaited_ == 0; });
     }
-    // The first to wake up waits for the last one, but not for long: there may
-    // be fewer processors than threads. Relaxed: what the threads did before is
-    // ordered by the mutex, and nothing depends on how this ends.
+    // Those who wake up first wait for the others, but not for long: there may
+    // be fewer processors than threads. Relaxed, because the mutex orders what
+    // the threads did before, and nothing depends on this wait's outcome.
     asleep_.fetch_sub(1, std::memory_order_relaxed);
     for (int i = 0; i < 100; ++i) {
       if (asleep_.load(std::memory_order_relaxed) == 0) return;
@@ -155,22 +154,22 @@ class Rendezvous {
  private:
   std::mutex mutex_;
   std::condition_variable all_came_;
-  std::size_t awaited_;  // under the mutex
+  std::size_t awaited_;  // guarded by mutex_
   std::atomic<std::size_t> asleep_;
 };
 
 #if !defined(_WIN32)
 
-// For a child process that needs microseconds. If it spins it ends by SIGXCPU
-// after a second of processor time, and if it sleeps by SIGALRM, which comes
-// when a loaded machine has long let it run.
+// Ends this process if it hangs. It should need microseconds: spinning ends by
+// SIGXCPU after a second of processor time. Sleeping ends by SIGALRM, late
+// enough for a loaded machine.
 inline void EndIfItHangs() {
   const rlimit seconds = {1, 4};
   setrlimit(RLIMIT_CPU, &seconds);
   alarm(30);
 }
 
-// The status of a process that ended, in words.
+// Describes a process's exit status.
 inline std::string HowItEnded(int status) {
   if (!WIFSIGNALED(status)) {
     return "with status " + std::to_string(WEXITSTATUS(status));
@@ -187,9 +186,8 @@ inline std::string HowItEnded(int status) {
 
 #endif
 
-// Calls function(i) for each i below the number of threads, each on a thread of
-// its own, all at the same time as far as that can be had; returns when all
-// have.
+// Calls function(i) for each i < threads, each on its own thread, as
+// simultaneously as possible. Returns when all have returned.
 template <typename Function>
 void RunTogether(std::size_t threads, Function&& function) {
   Rendezvous start(threads);

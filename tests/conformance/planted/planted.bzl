@@ -2,7 +2,7 @@
 
 load("@rules_cc//cc:defs.bzl", "cc_test")
 
-# The bugs, and the test that must fail for each.
+# Each bug, and the test that must fail with it.
 _BUGS = {
     "address_as_tag": "AnAddressComesBack",
     "anothers_handle": "EachInterpreterHasItsOwnHandle",

@@ -18,32 +18,32 @@
 namespace multislot {
 namespace conformance {
 
-// Mistakes that one can make, and others made. Each is one line of
-// PlantedCache, or of PlantedTable (planted_table.h).
+// Mistakes that a cache's author can make. Each is one line of PlantedCache or
+// of PlantedTable (planted_table.h).
 enum class Bug {
   kNone,
-  kTagBeforeHandle,      // the seed's: published before there is a handle
-  kAnothersHandle,       // whoever's slot comes first
-  kNullCached,           // a failed lookup becomes the answer for ever
-  kDuplicateSlots,       // two threads of one interpreter fill one each
-  kLoserKeepsItsOwn,     // the one that fills second returns its own handle
-  kAddressAsTag,         // an address comes back as another interpreter
-  kHitsAfterRetirement,  // the handle outlives its interpreter
-  kNeverReclaims,        // slots of the dead stay theirs
-  kNoSecondLook,         // the slot changes hands between tag and handle
-  kLockNotForkSafe,      // the child waits for a thread that it does not have
-  kCountsHits,           // a hit writes
+  kTagBeforeHandle,   // publishes the tag before the handle, as the seed did
+  kAnothersHandle,    // returns the handle of whichever slot comes first
+  kNullCached,        // keeps the null of a failed lookup for ever
+  kDuplicateSlots,    // lets two threads of one interpreter fill a slot each
+  kLoserKeepsItsOwn,  // the thread that fills second returns its own handle
+  kAddressAsTag,      // takes the next interpreter at an address for the last
+  kHitsAfterRetirement,  // returns a handle after its interpreter has ended
+  kNeverReclaims,        // leaves a retired interpreter its slot
+  kNoSecondLook,         // a slot changes hands after its tag was read
+  kLockNotForkSafe,      // a fork's child waits for the parent's thread
+  kCountsHits,           // writes on a hit
 
-  kTableNotEmptied,     // the next interpreter finds the last one's handles
-  kGrowthLosesHandles,  // a table that grows forgets what was in it
-  kIndexUsedAgain,      // a cache finds the handles of one that is gone
+  kTableNotEmptied,     // leaves a table's handles to the next interpreter
+  kGrowthLosesHandles,  // loses a table's handles when it grows
+  kIndexUsedAgain,      // gives a new cache the index of one that is gone
 };
 
-// Which one there is now; kNone at first.
+// The bug that is planted now.
 inline Bug g_bug = Bug::kNone;
 
-// A plain cache of a few slots, found from the first one on, with a mutex for
-// whoever misses. Right, as long as no bug is planted.
+// A simple cache: a few slots, searched from the first; a miss takes a mutex.
+// Correct unless a bug is planted.
 class PlantedCache {
  public:
   using interpreter_type = Interpreter;
@@ -99,7 +99,7 @@ class PlantedCache {
     return interpreter->id();
   }
 
-  // The suite keeps the memory of its interpreters.
+  // The suite never frees its interpreters, so this may read them.
   static bool Alive(const Slot& slot) {
     const Interpreter* interpreter = slot.interpreter.load();
     return !interpreter->retired() && TagOf(interpreter) == slot.tag.load();
@@ -125,7 +125,7 @@ class PlantedCache {
   PyObject* Fill(const Interpreter* interpreter, PyObject* handle) const {
     if (handle == nullptr && g_bug != Bug::kNullCached) return handle;
     if (g_bug == Bug::kLockNotForkSafe) {
-      // Acquire and release: what is done under it.
+      // The lock orders what is done under it, by acquire and release.
       while (spin_lock_.test_and_set(std::memory_order_acquire)) {
       }
       handle = FillUnderLock(interpreter, handle);

@@ -1,5 +1,5 @@
-// Runs the conformance suite on a cache with a planted bug, or one test of it,
-// and passes if that fails.
+// Runs the conformance suite, or one of its tests, on a cache with a planted
+// bug. Passes if the suite catches the bug.
 //
 //   planted_test BUG TEST    runs TEST alone, and passes if it fails
 //   planted_test none        passes if all pass
@@ -63,11 +63,11 @@ int Main(int argc, char** argv) {
     return 2;
   }
 
-  auto* failures = new FailureNames;  // goes to the list
+  auto* failures = new FailureNames;  // GoogleTest's list of listeners owns it
   ::testing::UnitTest::GetInstance()->listeners().Append(failures);
   if (g_bug != Bug::kNone) {
-    // Of the cache that may have the bug. (A death test's child, which gets the
-    // filter too, would not tell the one's test from the other's.)
+    // Only on the cache that can have the bug. (A death test's child inherits
+    // the filter, and could not tell the two caches' tests apart.)
     const char* subject = g_bug < Bug::kTableNotEmptied ? "0" : "1";
     GTEST_FLAG_SET(filter, std::string("*/") + subject + "." + argv[2]);
   }
@@ -76,7 +76,7 @@ int Main(int argc, char** argv) {
 
   const bool failed = failures->names.count(argv[2]) == 1;
   std::printf("With %s planted, %s %s.\n", argv[1], argv[2],
-              failed ? "failed, as it had to" : "did not fail, but had to");
+              failed ? "failed, as it must" : "did not fail, but must");
   return failed ? 0 : 1;
 }
 

@@ -18,8 +18,8 @@
 namespace multislot {
 namespace conformance {
 
-// A plain cache that is an index into a table of each interpreter, all of it
-// under one mutex. Right, as long as no bug is planted.
+// A simple cache: an index into the table that each interpreter has. One mutex
+// guards everything. Correct unless a bug is planted.
 class PlantedTable {
  public:
   using interpreter_type = Interpreter;
@@ -79,7 +79,7 @@ class PlantedTable {
     return *tables;
   }
 
-  // The next interpreter's table has the memory of the last one's.
+  // A new interpreter takes over the table of one that has ended.
   static Table& TableOf(const Interpreter* interpreter) {
     const auto own = Tables().find(interpreter->id());
     if (own != Tables().end()) return own->second;
