@@ -1,4 +1,4 @@
-// One program with multislot and with PyTorch, which have names in common.
+// One program that links multislot and PyTorch, which share some names.
 
 #include <string>
 

@@ -1,4 +1,4 @@
-// What c10/ has besides the cache, whose behaviour //tests/conformance states.
+// Everything in c10/ except the cache, which //tests/conformance covers.
 
 #include <cstddef>
 #include <string>
@@ -60,7 +60,7 @@ TEST(PyInterpreterTest, WithoutVTableIsDisarmed) {
   EXPECT_FALSE(interpreter->name().empty());
 }
 
-// What the error says that `function` throws.
+// Returns the message of the c10::Error that `function` throws.
 template <typename Function>
 std::string ErrorOf(Function function) {
   try {

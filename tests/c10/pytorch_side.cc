@@ -1,5 +1,5 @@
-// Stands for PyTorch: its names, with definitions other than ours, in a library
-// of its own.
+// Stands in for PyTorch: a library with the same names as ours, defined
+// differently.
 
 #include "tests/c10/pytorch_side.h"
 

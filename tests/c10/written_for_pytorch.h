@@ -1,9 +1,8 @@
 #ifndef TESTS_C10_WRITTEN_FOR_PYTORCH_H_
 #define TESTS_C10_WRITTEN_FOR_PYTORCH_H_
 
-// A header such as PyTorch's users write it: it uses PyTorch's headers and
-// macros, and knows nothing of multislot. It has to compile against our c10
-// unchanged.
+// A header as PyTorch's users write it: it uses PyTorch's headers and macros,
+// and does not know multislot. It must compile against our c10 unchanged.
 
 #include <c10/core/impl/PyInterpreter.h>
 #include <c10/macros/Macros.h>
@@ -15,7 +14,7 @@
 
 namespace user {
 
-// Remembers one object of the first interpreter that asks.
+// Remembers one object, for the first interpreter that asks.
 class C10_API LastObject {
  public:
   LastObject() = default;

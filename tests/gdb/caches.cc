@@ -16,7 +16,7 @@ PyObject* Handle(int number) {
 
 }  // namespace
 
-// Where gdb stops.
+// gdb's breakpoint.
 extern "C" __attribute__((noinline)) void Stop(const void*) { asm(""); }
 
 int main() {

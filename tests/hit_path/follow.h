@@ -1,9 +1,9 @@
 #ifndef TESTS_HIT_PATH_FOLLOW_H_
 #define TESTS_HIT_PATH_FOLLOW_H_
 
-// What a function does, instruction by instruction, as the processor executes
-// it. The processor's trap flag makes a SIGTRAP after each instruction; that
-// needs no permission, so there is no machine on which this has to be skipped.
+// Records what a function does, one instruction at a time. The processor's trap
+// flag raises SIGTRAP after each instruction. That needs no permission, so the
+// tests never have to be skipped.
 
 #include <signal.h>
 #include <ucontext.h>
@@ -19,7 +19,7 @@ struct Path {
   bool returned = false;
 };
 
-// Whether the instruction has a LOCK prefix, or locks without (XCHG).
+// Whether the instruction locks: by a LOCK prefix, or implicitly (XCHG).
 inline bool Locks(const unsigned char* code) {
   while (*code == 0x66 || *code == 0xF2 || *code == 0xF3 ||
          (*code & 0xF0) == 0x40) {
@@ -28,20 +28,20 @@ inline bool Locks(const unsigned char* code) {
   return *code == 0xF0 || ((*code == 0x86 || *code == 0x87) && code[1] < 0xC0);
 }
 
-// What follows it, from a function's first instruction to its return.
+// Follows a function from its first instruction to its return.
 struct Walk {
   void Step(std::uintptr_t at, std::uintptr_t stack);
 
   std::uintptr_t function;
   bool done = false;
   int steps = 0;
-  std::uintptr_t first_stack = 0;  // where the return address is
+  std::uintptr_t first_stack = 0;  // where the function's return address is
   std::uintptr_t return_address = 0;
   Path path;
 };
 inline Walk* g_walk = nullptr;
 
-// Before each instruction.
+// Called before each instruction.
 inline void Walk::Step(std::uintptr_t at, std::uintptr_t stack) {
   constexpr int kAtMost = 1000000;
   if (++steps == kAtMost) done = true;
@@ -73,7 +73,7 @@ inline void OnTrap(int, siginfo_t*, void* context) {
   }
 }
 
-// The path of this function, which call() calls.
+// The path of `function` when call() calls it.
 template <typename Function, typename Call>
 Path PathOfCall(Function* function, Call call) {
   Walk walk;
@@ -86,7 +86,7 @@ Path PathOfCall(Function* function, Call call) {
   sigaction(SIGTRAP, &on_trap, &before);
   raise(SIGTRAP);  // sets the trap flag
   call();
-  walk.done = true;  // should the function not have been seen
+  walk.done = true;  // in case call() did not reach `function`
   raise(SIGTRAP);    // clears it
   sigaction(SIGTRAP, &before, nullptr);
   return walk.path;

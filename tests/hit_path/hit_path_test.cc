@@ -1,5 +1,5 @@
-// The instructions of a hit. What is counted is compiled as an extension is,
-// optimised, whatever the build's mode.
+// Counts the instructions of a hit. The getter is always optimised, as in an
+// extension, whatever the build's mode.
 
 #include <atomic>
 #include <cstdio>
@@ -51,9 +51,9 @@ Path PathOfAHit(const char* name) {
   return hit;
 }
 
-// As many as gcc 12, or clang 14, needs. Of them two are the null check, three
-// find the slot where there is more than one, and three are the second look at
-// the tag or at the table.
+// The counts of gcc 12 and of clang 14. Two of them are the null check, three
+// find the slot if there is more than one, three look at the tag or the table a
+// second time.
 constexpr int AtMost([[maybe_unused]] int gcc, [[maybe_unused]] int clang) {
 #if defined(__clang__)
   return clang;
@@ -85,7 +85,7 @@ TEST(HitPathTest, IsShort) {
   }
 }
 
-// A cache that does what a hit must not.
+// A cache that does everything a hit must not do.
 class CountsItsHits {
  public:
   template <typename SlowAccessor>

@@ -1,5 +1,5 @@
-// Registering and retiring an interpreter takes constant time, whatever lives
-// and in whichever order interpreters went: counted in instructions.
+// Registering and retiring take constant time, no matter how many interpreters
+// live or in which order they ended. Counts instructions.
 
 #include <cstddef>
 #include <cstdio>
@@ -15,7 +15,7 @@ namespace {
 
 ABSL_ATTRIBUTE_NOINLINE void LiveOnce() { Interpreter interpreter; }
 
-// A whole life, beside those that there are.
+// Registers and retires one interpreter beside the live ones.
 Path PathOfALife(const char* when) {
   const Path path = PathOfCall(&LiveOnce, [] { LiveOnce(); });
   std::printf("%s: %d instructions\n", when, path.instructions);
@@ -24,13 +24,13 @@ Path PathOfALife(const char* when) {
 }
 
 TEST(RegisterPathTest, IsNoLongerWithManyAlive) {
-  // With the first page taken: one more way to go.
+  // More than the first page holds, so that each life goes beyond it.
   std::deque<Interpreter> alive(100);
   const Path few = PathOfALife("100 alive");
 
   while (alive.size() < 100000) alive.emplace_back();
   const Path many = PathOfALife("100,000 alive");
-  // The next life finds the first place, and the one after it the last.
+  // The next life gets the first index; the one after that, the last.
   alive.pop_front();
   const Path first_free = PathOfALife("the first free");
   alive.emplace_back();

@@ -22,8 +22,8 @@
 namespace multislot {
 namespace {
 
-// An interpreter of which a test can have something done in the midst of a look
-// for a slot: each time the cache has asked whether a tag is alive.
+// An interpreter that lets a test act in the middle of a search for a slot:
+// each time the cache has asked whether a tag is live.
 struct Watched {
   Interpreter interpreter;
   static std::function<void(internal::Tag)> asked_whether_alive;
@@ -79,7 +79,7 @@ static_assert(HasTheLayoutPromised<1>() && HasTheLayoutPromised<2>() &&
               "");
 static_assert(sizeof(void*) != 8 || sizeof(FixedSlots<8>) == 128, "");
 
-// Whether the policy, and a cache with it, take that kind of interpreter.
+// Whether the policy, and a cache with it, accept that interpreter type.
 template <typename Policy, typename InterpreterType>
 using FindResult = decltype(std::declval<const Policy&>().find(
     std::declval<InterpreterType*>()));
@@ -107,8 +107,8 @@ inline constexpr bool kTakes<Result, Policy, InterpreterType,
                              std::void_t<Result<Policy, InterpreterType>>> =
     true;
 
-// Each takes its own kind only. The other kind would be known by its address,
-// which the next interpreter may have.
+// Each policy accepts only its own interpreter type. It would know the other
+// type by its address, which the next interpreter may have.
 template <template <typename, typename> class Result>
 constexpr bool TakesItsOwnKindOnly() {
   using Bare = c10::impl::PyInterpreter;
@@ -140,14 +140,14 @@ using Sizes =
                      FixedSlots<8>, FixedSlots<64>, FixedSlots<100>>;
 TYPED_TEST_SUITE(FixedSlotsTest, Sizes);
 
-// So that a hit costs the same for all of them.
+// Then a hit costs the same for all of them.
 TYPED_TEST(FixedSlotsTest, AsManyInterpretersAsSlotsAreAllAtHome) {
   TypeParam slots;
   std::vector<std::unique_ptr<Interpreter>> interpreters;
   for (std::size_t i = 0; i < slots.capacity(); ++i) {
     interpreters.push_back(std::make_unique<Interpreter>());
   }
-  // From the last to the first: the order of fills does not matter.
+  // The order of fills does not matter: from the last to the first.
   for (std::size_t i = slots.capacity(); i-- > 0;) {
     EXPECT_EQ(slots.publish(interpreters[i].get(), HandleNumber(i)),
               HandleNumber(i));
@@ -157,7 +157,7 @@ TYPED_TEST(FixedSlotsTest, AsManyInterpretersAsSlotsAreAllAtHome) {
   }
 }
 
-// Those beyond wrap around, and are found wherever they ended up.
+// Interpreters beyond the number of slots wrap around; a search finds them.
 TYPED_TEST(FixedSlotsTest, OthersAreFoundAwayFromHome) {
   constexpr std::size_t kSlots = TypeParam::capacity();
   std::vector<std::unique_ptr<Interpreter>> interpreters;
@@ -204,7 +204,7 @@ TYPED_TEST(FixedSlotsTest, ANullHandleIsAMistake) {
 }
 #endif
 
-// Else this does not return.
+// Deadlocks if anything but a fill takes the lock.
 TYPED_TEST(FixedSlotsTest, OnlyAFillTakesTheLock) {
   TypeParam slots;
   std::vector<std::unique_ptr<Interpreter>> interpreters;
@@ -224,9 +224,9 @@ TYPED_TEST(FixedSlotsTest, OnlyAFillTakesTheLock) {
   EXPECT_EQ(slots.occupancy(), slots.capacity());
 }
 
-// (S28) Bare tags a multiple of a page apart, as the copies of a library that
-// is loaded several times are, or of a cache line, as in an array: their homes
-// are about as many as random ones would be, 64 * (1 - 1/e) = 40 of 64.
+// (S28) Bare tags whose distance is a multiple of a page (copies of one
+// library) or of a cache line (an array). They should have about as many
+// different homes as random tags: 64 * (1 - 1/e) = 40 of 64.
 TEST(BareInterpreterTest, RegularAddressesHaveScatteredHomes) {
   using Traits = internal::InterpreterTraits<c10::impl::PyInterpreter>;
   constexpr std::size_t kSlots = 64;
@@ -257,9 +257,8 @@ TEST(BareInterpreterTest, HomesCoverAnyNumberOfSlots) {
   EXPECT_EQ(homes, (std::set<std::size_t>{0, 1, 2, 3, 4, 5, 6}));
 }
 
-// While a thread looks for a slot and finds none, the holder of a slot that it
-// has passed retires, and another thread of the same interpreter fills that
-// one.
+// One thread searches all slots in vain. Meanwhile the owner of a slot that it
+// has passed retires, and another thread of the same interpreter fills it.
 TEST(FixedSlotsTest, AnotherThreadGetsTheSlotOfOneThatRetiresDuringTheLook) {
   char objects[4];
   const auto object = [&objects](int i) {

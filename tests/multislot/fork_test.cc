@@ -1,5 +1,5 @@
-// (S27) What a fork meets: handlers of pthread_atfork that were there before
-// ours and use caches, and allocators that lock across it.
+// (S27) Forks beside pthread_atfork handlers that were registered before ours
+// and use caches, and beside allocators that lock during a fork.
 
 #include <pthread.h>
 #include <sys/wait.h>
@@ -29,7 +29,7 @@ PyObject* Handle() {
   return reinterpret_cast<PyObject*>(&object);
 }
 
-// An interpreter is registered, fills, hits and retires.
+// An interpreter registers, fills, hits and retires.
 bool ALifeIsAsUsual() {
   Interpreter interpreter;
   const Cache cache;
@@ -51,8 +51,8 @@ bool ForkedChildIsGood(bool (*good)()) {
          WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-// Before any static of C++, ours among them, is initialised: so they run inside
-// of what ours do, the one before a fork later, those after it earlier.
+// Runs before any C++ static is initialised, ours included. So this handler
+// runs after ours before a fork, and before ours after it.
 __attribute__((constructor(101))) void RegisterHandlers() {
   const auto after = [] { g_lives_after += ALifeIsAsUsual() ? 1 : 0; };
   pthread_atfork(
@@ -86,8 +86,8 @@ TEST(ForkTest, AHandlerForksItself) {
   EXPECT_TRUE(ALifeIsAsUsual());
 }
 
-// (A thread that comes too late to get in where it should not is no false
-// alarm; here and below.)
+// (The other thread may come too late to notice a missing lock. That raises no
+// false alarm, here and below.)
 TEST(ForkTest, NoOtherThreadGetsInMeanwhile) {
   static std::atomic<bool> go;
   static std::atomic<bool> over;
@@ -111,7 +111,7 @@ TEST(ForkTest, NoOtherThreadGetsInMeanwhile) {
   }
 }
 
-// Nobody believes to have the lock who has not.
+// While one thread holds the lock, no other thread gets it.
 bool TheLockLocks() {
   for (int round = 0; round < 50; ++round) {
     std::atomic<bool> coming{false};
@@ -142,8 +142,8 @@ TEST(ForkTest, TheLockLocksAfterwards) {
 
 // --- Allocators --------------------------------------------------------------
 
-// While it is set, whoever allocates waits until another thread has filled a
-// slot. That one waits for ever if the first holds the lock.
+// While set, each allocation waits until another thread has filled a slot. It
+// waits for ever if the allocating thread holds the lock.
 std::atomic<bool> g_fill_while_allocating{false};
 std::atomic<int> g_allocations{0};
 

@@ -18,13 +18,13 @@
 #include "multislot/internal/tag.h"
 #include "tests/multislot/resident_memory.h"
 
-// Every form of operator new, but those for large alignments, counts its calls,
-// and fails on request.
+// Every operator new except the over-aligned ones counts its calls and fails on
+// request.
 namespace {
 std::atomic<long> g_allocations{0};
 std::atomic<bool> g_no_memory{false};
 void* CountedMalloc(std::size_t size) noexcept {
-  // Relaxed: a number, which publishes nothing, and the test's own wish.
+  // Relaxed: a count and a flag, which publish nothing.
   g_allocations.fetch_add(1, std::memory_order_relaxed);
   if (g_no_memory.load(std::memory_order_relaxed)) return nullptr;
   return std::malloc(size);
@@ -51,21 +51,21 @@ void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
 namespace multislot {
 namespace {
 
-// Whether no home index runs out of generations in these tests.
+// Whether the tests never use up a home index's generations.
 constexpr bool kIndicesLast = sizeof(internal::Tag) >= 8;
 
 constexpr std::size_t kMaxInterpreters = std::size_t{1} << internal::kHomeBits;
 
-// Statics register before main and retire after it.
+// Statics register before main() and retire after it.
 Interpreter g_interpreter;
 TEST(InterpreterTest, MayBeStatic) {
   EXPECT_FALSE(g_interpreter.retired());
   EXPECT_NE(Interpreter().home_index(), g_interpreter.home_index());
 }
 
-// Of tests that expect a home index to come back. Where pointers have 32 bits,
-// an index that ends the last of its 131,071 lives does not. Other tests live
-// that many, always at the lowest indices that are free; here these are taken.
+// For tests that expect a home index to come back. With 32-bit pointers an
+// index lasts for 131,071 lives. Other tests use up the lowest free indices,
+// which this fixture therefore takes.
 class HomeIndexTest : public ::testing::Test {
  private:
   Interpreter worn_[200];
@@ -107,7 +107,7 @@ TEST_F(HomeIndexTest, ASecondRetirementTakesNothingFromTheNextOne) {
   EXPECT_NE(third.home_index(), second.home_index());
 }
 
-// (S7) Not even at the same address and home index.
+// (S7) Not even at the same address and with the same home index.
 TEST(InterpreterTest, IdsDoNotComeBack) {
   std::set<std::uint64_t> ids;
   for (int i = 0; i < 100000; ++i) {
@@ -120,7 +120,7 @@ TEST(InterpreterTest, AMillionLivesLeaveMemoryAsItWas) {
   const auto live = [](int lives) {
     for (int i = 0; i < lives; ++i) Interpreter interpreter;
   };
-  // How far the register's table reaches.
+  // How many indices the register's table has room for.
   const auto reach = [] {
     std::size_t index = 0;
     while (index < kMaxInterpreters &&
@@ -129,7 +129,7 @@ TEST(InterpreterTest, AMillionLivesLeaveMemoryAsItWas) {
     }
     return index;
   };
-  { Interpreter crowd[200]; }  // so that it reaches beyond indices that run out
+  { Interpreter crowd[200]; }  // leaves enough indices even if some run out
   const std::size_t reach_before = reach();
   const std::size_t home_before = Interpreter().home_index();
   const std::int64_t resident_before = ResidentMemory();
@@ -140,15 +140,15 @@ TEST(InterpreterTest, AMillionLivesLeaveMemoryAsItWas) {
   if (kIndicesLast) {
     EXPECT_EQ(Interpreter().home_index(), home_before);
   }
-  // However it is allocated: four bytes for each life would be as much. What
-  // else happens in a process stays far below.
+  // Whichever allocator is used, four bytes a life would come to this. The rest
+  // of the process stays far below it.
   EXPECT_LE(ResidentMemory() - resident_before, 4'000'000);
 }
 
 TEST_F(HomeIndexTest, ThreadsRegisterAndRetire) {
   std::mutex mutex;
   std::set<std::uint64_t> ids;
-  // Four threads with two each: eight homes, each for one at a time.
+  // Four threads with two interpreters each need eight home indices.
   const std::size_t first = Interpreter().home_index();
   std::vector<std::atomic<int>> homes(8);
   std::atomic<int> wrong{0};
@@ -211,7 +211,7 @@ TEST_F(RegistryTest, OnlyLiveTagsAreLive) {
   EXPECT_FALSE(IsLive(~internal::Tag{0}));
 }
 
-// As many as there can be, and one more; then there is room again.
+// As many as possible, and one more; one retirement makes room again.
 TEST_F(RegistryTest, IsFullAtItsLimit) {
   const std::size_t first = Interpreter().home_index();
   std::vector<internal::Tag> tags;
@@ -235,7 +235,7 @@ TEST_F(RegistryTest, IsFullAtItsLimit) {
   for (internal::Tag tag : tags) internal::RetireTag(internal::g_register, tag);
 }
 
-// Registers of their own.
+// Tests with a register of their own.
 
 TEST(OwnRegisterTest, WithoutMemoryToGrow) {
   auto shared = std::make_unique<internal::Register>();
@@ -260,7 +260,7 @@ TEST(OwnRegisterTest, AnIndexWithoutGenerationsIsNotUsedAgain) {
   EXPECT_EQ(internal::RegisterTag(*shared), internal::MakeTag(1, 1));
 }
 
-// Those beyond the capacity wrap around.
+// Interpreters beyond the number of slots wrap around.
 TEST(TagTest, HomesOfMoreInterpretersThanSlots) {
   const auto home = [](std::size_t index) {
     return internal::HomeOffsetOf<5>(internal::MakeTag(index, 1)) >>

@@ -1,5 +1,5 @@
-// The ways in which a cache is used: as a static, a local static, a member;
-// with several policies side by side; with the policy that the build chose.
+// Ways to use a cache: as a global or local static or as a member, with several
+// policies side by side, and with the build's default policy.
 
 #include "multislot/py_handle_cache.h"
 
@@ -30,8 +30,8 @@ static_assert(sizeof(BasicPyHandleCache<SingleSlot>) ==
 static_assert(std::is_trivially_destructible<PyHandleCache>::value, "");
 constexpr BasicPyHandleCache<SingleSlot> kSingle;
 
-// Used while other statics are being initialised: it has no initialisation of
-// its own that could come too late.
+// Used while other statics are being initialised. The cache is
+// constant-initialised, so it is never too late.
 extern const bool g_used_early;
 PyHandleCache g_cache;
 Interpreter g_interpreter;
@@ -123,7 +123,7 @@ TEST(PyHandleCacheTest, ATestCanStartAfresh) {
   StartsAfresh<BasicPyHandleCache<SideTable>>();
 }
 
-// The inline namespace that the build's choice of policy lives in.
+// The inline namespace is named after the build's choice of policy.
 TEST(PyHandleCacheTest, TheDefaultIsNamedAfterItsPolicy) {
 #define MULTISLOT_TEST_STRING_(name) #name
 #define MULTISLOT_TEST_STRING(name) MULTISLOT_TEST_STRING_(name)

@@ -6,7 +6,7 @@
 #define NOMINMAX
 #endif
 #include <windows.h>
-// After it.
+// Needs windows.h first.
 #include <psapi.h>
 #else
 #include <unistd.h>
@@ -18,7 +18,7 @@
 
 namespace multislot {
 
-// How much memory the process has in use, in bytes.
+// The process's resident memory, in bytes.
 inline std::int64_t ResidentMemory() {
 #if defined(_WIN32)
   PROCESS_MEMORY_COUNTERS counters = {};

@@ -47,7 +47,7 @@ PyObject* HandleNumber(std::size_t number) {
   return reinterpret_cast<PyObject*>(&objects[number]);
 }
 
-// What a test changes of the process's register it puts back.
+// Sets the register's last index until it is destroyed.
 class LastIndex {
  public:
   explicit LastIndex(std::size_t index) {
@@ -64,7 +64,7 @@ class LastIndex {
   std::size_t before_;
 };
 
-// While it lives, the tables that retired interpreters left are out of reach.
+// While it lives, fills find no tables that retired interpreters left.
 class NoFreeTables {
  public:
   NoFreeTables() {
@@ -84,7 +84,7 @@ class NoFreeTables {
   internal::Table* tables_[internal::kIndexBits + 1] = {};
 };
 
-// Of all sizes.
+// The number of free tables, of all sizes.
 std::size_t FreeTables() {
   std::size_t count = 0;
   internal::RegistryLock lock(internal::g_register);
@@ -94,7 +94,7 @@ std::size_t FreeTables() {
   return count;
 }
 
-// Those of interpreters, each in a table of its own that grows.
+// Every interpreter has its own table, which grows.
 TEST(SideTableTest, ManyCachesOfManyInterpreters) {
   constexpr std::size_t kCaches = 3000;
   constexpr std::size_t kInterpreters = 100;
@@ -104,7 +104,7 @@ TEST(SideTableTest, ManyCachesOfManyInterpreters) {
     return HandleNumber((interpreter * kCaches + cache) % 60000);
   };
   for (std::size_t i = 0; i < kInterpreters; ++i) {
-    // Each in another order.
+    // Each interpreter fills in another order.
     for (std::size_t j = 0; j < kCaches; ++j) {
       const std::size_t cache = (j * 7 + i * 31) % kCaches;
       ASSERT_EQ(caches[cache].publish(&interpreters[i], handle(i, cache)),
@@ -135,7 +135,7 @@ TEST(SideTableTest, TheFirstPublicationWins) {
   EXPECT_EQ(cache.occupancy(), 1u);
 }
 
-// Else this does not return.
+// Deadlocks if a lookup takes the lock.
 TEST(SideTableTest, OnlyAFillTakesTheLock) {
   const SideTable filled;
   const SideTable empty;
@@ -161,7 +161,7 @@ TEST(SideTableTest, ANullHandleIsAMistake) {
 }
 #endif
 
-// A cache in the memory of another one that is gone.
+// A new cache takes the memory of one that is gone.
 TEST(SideTableTest, AnIndexIsNotUsedAgain) {
   Interpreter interpreter;
   std::optional<SideTable> cache;
@@ -172,7 +172,7 @@ TEST(SideTableTest, AnIndexIsNotUsedAgain) {
   }
 }
 
-// A pointer to an interpreter's table that is another one from some load on.
+// A pointer to an interpreter's table that changes after some loads.
 struct ChangingPointer {
   internal::Table* load(std::memory_order) const {
     return ++loads <= loads_before ? before : after;
@@ -186,7 +186,7 @@ struct ChangingPointer {
 struct TableOfOne {
   internal::Table table = {2, nullptr, 0, nullptr};
   std::atomic<PyObject*> handles[2] = {{nullptr}, {nullptr}};
-  // What follows a table's handles is no handle.
+  // What follows a table's handles must not be returned.
   std::atomic<PyObject*> beyond = {HandleNumber(3)};
 };
 
@@ -202,7 +202,7 @@ TEST(TableTest, ATableThatIsLostMeanwhileIsNotBelieved) {
   EXPECT_EQ(internal::FindFastInTable(changing, 1), nullptr);
 }
 
-// One that has the handle, one that does not, and one that is too small.
+// The old table has a handle, or has none, or is too small.
 TEST(TableTest, ATableThatChangedIsReadAnew) {
   TableOfOne before;
   TableOfOne after;
@@ -225,7 +225,7 @@ TEST(TableTest, ATableEndsWithItsLastHandle) {
   EXPECT_EQ(internal::FindInTable(steady, 2), nullptr);
 }
 
-// One thread fills caches, so that the table grows; others hit all the time.
+// One thread fills caches and so makes the table grow; others keep hitting.
 TEST(SideTableTest, HitsGoOnWhileTheTableGrows) {
   for (int round = 0; round < 20; ++round) {
     Interpreter interpreter;
@@ -251,7 +251,7 @@ TEST(SideTableTest, HitsGoOnWhileTheTableGrows) {
   }
 }
 
-// Interpreters that come and go use the same tables.
+// Interpreters that come and go reuse the same tables.
 TEST(SideTableTest, RetiredInterpretersTablesGoToOthers) {
   using Traits = internal::InterpreterTraits<Interpreter>;
   NoFreeTables no_free_tables;
@@ -278,7 +278,7 @@ TEST(SideTableTest, RetiredInterpretersTablesGoToOthers) {
     if (HasFailure()) break;
   }
   EXPECT_EQ(FreeTables(), tables);
-  // What is left of them is their memory.
+  // Only their memory is left: no fills, no handles.
   internal::RegistryLock lock(internal::g_register);
   for (internal::Table* table : internal::g_register.free_tables) {
     for (; table != nullptr; table = table->next) {
@@ -290,7 +290,7 @@ TEST(SideTableTest, RetiredInterpretersTablesGoToOthers) {
   }
 }
 
-// The adapter has to know whose object it was.
+// The adapter has to know whether its own object was stored.
 TEST(SideTableTest, OnlyTheFirstFillIsNew) {
   Interpreter interpreter;
   const SideTable cache;
@@ -318,11 +318,11 @@ TEST(SideTableTest, AMillionLivesLeaveMemoryAsItWas) {
   const std::int64_t resident_before = ResidentMemory();
   live(1000000);
   EXPECT_EQ(FreeTables(), tables_before);
-  // Four bytes for each life would be as much.
+  // Four bytes a life would come to this.
   EXPECT_LE(ResidentMemory() - resident_before, 4'000'000);
 }
 
-// An interpreter that uses only a cache with a high index.
+// Interpreters that use only a cache with a high index.
 TEST(SideTableTest, SparseUseTakesLittleMemory) {
   LastIndex high(900000);
   const SideTable cache;
@@ -334,9 +334,9 @@ TEST(SideTableTest, SparseUseTakesLittleMemory) {
   for (Interpreter& interpreter : interpreters) {
     ASSERT_EQ(cache.find(&interpreter), HandleNumber(1));
   }
-  // A table in full has 12 MiB, so 20 of them 240; a sanitizer adds an eighth.
+  // 20 full tables would take 240 MiB; a sanitizer adds an eighth.
   EXPECT_LE(ResidentMemory() - resident_before, 45'000'000);
-  // One that grows from there, too.
+  // The same for a table that grows from there.
   LastIndex higher(3000000);
   const SideTable other;
   other.publish(&interpreters[0], HandleNumber(2));
@@ -346,9 +346,9 @@ TEST(SideTableTest, SparseUseTakesLittleMemory) {
 }
 
 #if !defined(_WIN32)
-// Address space is not memory: a fork is not refused for it.
+// The tables reserve address space, not memory, so a fork succeeds.
 TEST(SideTableTest, AForkWithManySparseTables) {
-  if (sizeof(void*) < 8) return;  // there is not that much of it
+  if (sizeof(void*) < 8) return;  // not enough address space
   LastIndex high(8000000);
   const SideTable cache;
   std::deque<Interpreter> interpreters(1000);  // 192 MiB each
@@ -364,7 +364,7 @@ TEST(SideTableTest, AForkWithManySparseTables) {
 }
 #endif
 
-// Slow and right.
+// Without an index lookups are slow, and right.
 TEST(SideTableTest, IndicesRunOut) {
   constexpr std::size_t kLast = (std::size_t{1} << internal::kIndexBits) - 1;
   LastIndex none_left(kLast);
@@ -388,8 +388,7 @@ TEST(SideTableTest, IndicesRunOut) {
   EXPECT_EQ(internal::g_register.last_index, kLast);
 }
 
-// A table that there is no memory for, when it is the first one and when it is
-// to grow; and then there is some.
+// No memory for the first table, or for a larger one; then there is some.
 TEST(SideTableTest, MemoryRunsOut) {
   using Traits = internal::InterpreterTraits<Interpreter>;
   static int failures;
@@ -427,8 +426,8 @@ TEST(SideTableTest, MemoryRunsOut) {
 }
 
 #if !defined(_WIN32)
-// The child of a fork finds tables whole while other threads fill them, and
-// fills its own.
+// While a thread fills tables, each fork's child finds them whole, and can
+// fill.
 TEST(SideTableTest, AForkWhileTablesGrow) {
   std::atomic<bool> done{false};
   std::thread filling([&done] {

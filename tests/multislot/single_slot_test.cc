@@ -1,4 +1,4 @@
-// What the conformance suite does not ask of the single slot.
+// What the conformance suite does not test of the single slot.
 
 #include "multislot/single_slot.h"
 
@@ -19,7 +19,7 @@ namespace {
 using Cache = BasicPyHandleCache<SingleSlot>;
 using Bare = c10::impl::PyInterpreter;
 
-// As of any other policy.
+// These are noexcept, as with any other policy.
 static_assert(
     noexcept(std::declval<const Cache&>().peek(std::declval<const Interpreter*>())) && noexcept(
         std::declval<const Cache&>()
@@ -35,7 +35,7 @@ PyObject* Handle(int number = 0) {
   return reinterpret_cast<PyObject*>(&objects[number]);
 }
 
-// Of a bare interpreter nothing is known but its address.
+// Only the address of a bare interpreter is known.
 TEST(SingleSlotTest, ABareInterpreterIsItsAddress) {
   const Cache cache;
   Bare first(nullptr);
@@ -51,7 +51,7 @@ TEST(SingleSlotTest, ABareInterpreterIsItsAddress) {
   EXPECT_EQ(cache.occupancy(), 1u);
 }
 
-// A bare interpreter that lies where the other kind's tag would point to.
+// A bare interpreter's address equals the other type's tag.
 TEST(SingleSlotTest, TheKindsAreNotMistakenForEachOther) {
   const Cache cache;
   const Interpreter interpreter;
@@ -75,7 +75,7 @@ TEST(SingleSlotTest, RetiredInterpretersShareNothing) {
   EXPECT_EQ(cache.occupancy(), 0u);
 }
 
-// The slot is not lost to who retired while its accessor ran.
+// An interpreter that retires during its accessor does not take the slot.
 TEST(SingleSlotTest, AnInterpreterRetiresInItsAccessor) {
   const Cache cache;
   Interpreter first;
@@ -90,8 +90,7 @@ TEST(SingleSlotTest, AnInterpreterRetiresInItsAccessor) {
   EXPECT_EQ(cache.peek(&second), Handle(1));
 }
 
-// Who asks how full it is need not hold the GIL of the one that fills it. (For
-// ThreadSanitizer.)
+// occupancy() needs no GIL, even during a fill. (ThreadSanitizer checks.)
 TEST(SingleSlotTest, OccupancyWhileItIsFilled) {
   for (int round = 0; round < 100; ++round) {
     const Cache cache;

@@ -1,12 +1,13 @@
-// What a user compiles of multislot, in the user's dialect: CPLUSPLUS says
-// which it should be.
+// What a user compiles of multislot. CPLUSPLUS is the dialect that the compiler
+// was asked for.
 
 #include <cstddef>
 
 #include "multislot/interpreter.h"
 #include "multislot/py_handle_cache.h"
 
-static_assert(__cplusplus >= CPLUSPLUS, "another dialect was asked for");
+static_assert(__cplusplus >= CPLUSPLUS,
+              "compiled in an older dialect than asked for");
 #if defined(NO_EXCEPTIONS) && (defined(__cpp_exceptions) || defined(__cpp_rtti))
 #error "with exceptions or RTTI"
 #endif

@@ -28,7 +28,7 @@ extern "C" EXPORTED const Module* TheModule() {
 
 #else
 
-// As it would be in a library's header, which both include.
+// As in a library's header that both modules include.
 struct EXPORTED Operator {
   using Cache = multislot::BasicPyHandleCache<multislot::FixedSlots<512> >;
   static const Cache& cache() {
@@ -50,7 +50,7 @@ void* LookUpIn(const Cache& cache, void* interpreter, void* handle) {
                       [handle] { return static_cast<PyObject*>(handle); });
 }
 
-// Null if the caches differ.
+// Looks up in both caches; null if their handles differ.
 void* LookUp(void* interpreter, void* handle) {
   void* found = LookUpIn(Operator::cache(), interpreter, handle);
   return LookUpIn(Operator::table(), interpreter, handle) == found ? found

@@ -1,6 +1,6 @@
-// Shared objects that embed a multislot each and have a cache in an inline
-// function in common, or that only make interpreters for others. Where the
-// loader makes one cache of two, there has to be one register as well.
+// Shared objects that each embed multislot. Two have a cache in the same inline
+// function; one only makes interpreters for them. Where the loader merges the
+// two caches, it has to merge the registers as well.
 
 #include <dlfcn.h>
 #include <sys/wait.h>
@@ -30,8 +30,8 @@ const Module& Load(const char* name, int scope, void** loaded = nullptr) {
   return *reinterpret_cast<Function*>(dlsym(library, "TheModule"))();
 }
 
-// Interpreters of all three, made in turn, more than the register's first page
-// has. Each looks up in the caches that know it.
+// The three modules make interpreters in turn, more than the register's first
+// page holds. Each looks up in the modules that share its register.
 int WrongLookups(const Module& first, const Module& second,
                  const Module& only_interpreters) {
   const bool one_cache = first.address_of_cache() == second.address_of_cache();
@@ -59,7 +59,7 @@ int WrongLookups(const Module& first, const Module& second,
         if (module->look_up(interpreter.address, handle) != handle) ++wrong;
         ++number;
       }
-      // Its own, at least.
+      // It must at least share the register of the module that made it.
       if (number == 0 && interpreter.made_by != &only_interpreters) ++wrong;
     }
   }
@@ -69,7 +69,7 @@ int WrongLookups(const Module& first, const Module& second,
   return wrong;
 }
 
-// In a process of its own, since what is loaded stays.
+// In a child process, because loaded objects stay.
 void ExpectRight(int scope) {
   const auto body = [scope] {
     const Module& first = Load("first", scope);
@@ -95,8 +95,7 @@ void ExpectRight(int scope) {
               scope == RTLD_GLOBAL ? one : several);
 }
 
-// What was registered for forks went with it, where it is unmapped. (With gcc
-// it is not.)
+// Unmapping the object removes its fork handlers. (gcc's stay mapped.)
 TEST(SharedObjectsTest, ClosedBeforeAFork) {
   const auto body = [] {
     void* library = nullptr;

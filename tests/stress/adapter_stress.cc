@@ -1,12 +1,13 @@
-// Threads start real interpreters, look up there in the adapter's caches, each
-// with another thread beside it, and end them; one thread looks up in the main
-// interpreter all the while. An object says of which interpreter's life and of
-// which cache it is, every lookup checks that, and at the interpreter's end all
-// that was made there has died there.
+// Threads start real interpreters, look up in the adapter's caches there, each
+// with a second thread beside it, and end them. One more thread keeps looking
+// up in the main interpreter. Each object records its cache and its
+// interpreter's life, and every lookup checks both. At an interpreter's end,
+// everything that was made there must have died there.
 //
 //   ./bazelw run //tests/stress:adapter_stress_test_py313 -- --seconds=300
 //
-// The interpreters have a GIL each from CPython 3.12 on, and share one before.
+// From CPython 3.12 on each interpreter has its own GIL; before, they share
+// one.
 
 #include <Python.h>
 
@@ -30,7 +31,7 @@
 #include "tests/cpython/embedded.h"
 #include "tests/stress/stress.h"
 
-ABSL_FLAG(int, seconds, 2, "how long it looks things up");
+ABSL_FLAG(int, seconds, 2, "how long to run");
 ABSL_FLAG(int, threads, 3, "how many threads start and end interpreters");
 
 namespace multislot {
@@ -55,7 +56,7 @@ struct Life {
   std::array<std::array<std::atomic<void*>, kCaches>, kKinds> firsts = {};
 };
 
-// What objects and values say of themselves.
+// Every object and value says whose it is.
 struct Proof {
   Proof(Life* owner, std::size_t its_kind, std::size_t its_cache)
       : life(owner), kind(its_kind), cache(its_cache) {
@@ -93,7 +94,7 @@ Caches<HandleCache<FixedSlots<8>, SingleInterpreterFastPath>> g_fast_path;
 Caches<PerInterpreter<Proof, SideTable>> g_values;
 Caches<PerInterpreter<Proof, FixedSlots<2>>> g_values_fixed_2;
 
-// Sometimes makes let go of the GIL, so that others are in theirs.
+// Lets other threads into their makes.
 void LetOthersRun() {
   PyThreadState* state = PyEval_SaveThread();
   std::this_thread::yield();
@@ -110,7 +111,7 @@ void Check(const Proof* found, Life* life, std::size_t kind, std::size_t cache,
     return;
   }
   void* first = nullptr;
-  // Relaxed: compared only.
+  // Relaxed: only compared, never dereferenced.
   g_run->Check(
       life->firsts[kind][cache].compare_exchange_strong(
           first, const_cast<Proof*>(found), std::memory_order_relaxed) ||
@@ -170,7 +171,7 @@ void LookUpSome(Choices* choices, Life* life) {
   }
 }
 
-// Two threads at a time. This one is attached to another interpreter.
+// Two threads look up at a time. The caller is attached to another interpreter.
 void Live(std::size_t thread, SubInterpreter* sub) {
   PyInterpreterState* const interpreter = sub->interpreter();
   Life life{interpreter};
@@ -184,15 +185,15 @@ void Live(std::size_t thread, SubInterpreter* sub) {
   });
   sub->End();
   g_run->Check(life.died == life.made,
-               "not all that an interpreter made has died, or some twice");
+               "some object of an interpreter did not die exactly once");
   ++g_run->interpreters;
 }
 
 void StartAndEnd(std::size_t thread) {
-  // One starts at a time: see examples/interpreter_farm/embedded_python.cc.
+  // One at a time; embedded_python.cc in examples/interpreter_farm says why.
   static std::mutex starts;
   while (!g_run->is_over()) {
-    // Nobody waits for the mutex while attached.
+    // A thread detaches before it waits for the mutex.
     PyThreadState* const state = PyEval_SaveThread();
     std::unique_lock<std::mutex> lock(starts);
     PyEval_RestoreThread(state);
@@ -222,7 +223,7 @@ int Main() {
                          });
   }
   run.Check(life->died == life->made,
-            "not all that the main interpreter made has died, or some twice");
+            "some object of the main interpreter did not die exactly once");
   std::printf("CPython %s: ", PY_VERSION);
   return run.Report();
 }

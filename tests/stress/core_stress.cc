@@ -1,10 +1,10 @@
 // Threads look up in caches of every slot policy while interpreters register
-// and retire, and check each handle: an object says of which interpreter and of
-// which cache it is.
+// and retire. Each object records its interpreter and its cache, and every
+// lookup checks both.
 //
 //   ./bazelw run //tests/stress:core_stress_test -- --seconds=300
 //
-// SingleSlot is not here: it needs a GIL that all interpreters share.
+// Without SingleSlot, which needs a GIL that all interpreters share.
 
 #include <array>
 #include <atomic>
@@ -27,7 +27,7 @@
 #include "multislot/side_table.h"
 #include "tests/stress/stress.h"
 
-ABSL_FLAG(int, seconds, 2, "how long it looks things up");
+ABSL_FLAG(int, seconds, 2, "how long to run");
 ABSL_FLAG(int, threads, 4, "how many threads look up");
 
 namespace multislot {
@@ -48,7 +48,7 @@ struct Object {
 
 std::atomic<std::uint64_t> g_last_life{0};
 
-// A pretended Python, and its objects.
+// A stand-in for Python, and its objects.
 template <typename InterpreterType>
 class Python {
  public:
@@ -73,10 +73,10 @@ class Python {
            object->cache == cache;
   }
 
-  // Whether it is the one that the cache has had for it from the first.
+  // Whether the cache has only ever had this handle for this interpreter.
   bool IsTheFirst(PyObject* handle, std::size_t kind, std::size_t cache) {
     PyObject* first = nullptr;
-    // Relaxed: compared only.
+    // Relaxed: only compared, never dereferenced.
     return firsts_[kind][cache].compare_exchange_strong(
                first, handle, std::memory_order_relaxed) ||
            first == handle;
@@ -87,17 +87,16 @@ class Python {
   std::mutex mutex_;
   std::deque<Object> objects_;
   std::array<std::array<std::atomic<PyObject*>, kCaches>, kKinds> firsts_ = {};
-  // The first to go: nothing finds it when its objects go.
+  // Destroyed first, so nothing finds the interpreter while its objects go.
   InterpreterType interpreter_;
 };
 
-// Disarmed.
+// A disarmed interpreter.
 template <>
 Python<c10::impl::PyInterpreter>::Python()
     : life_(++g_last_life), interpreter_(nullptr) {}
 
-// Where an interpreter is that threads share, until another one takes its
-// place.
+// Holds an interpreter that threads share, until another one replaces it.
 template <typename InterpreterType>
 class Place {
  public:
@@ -128,8 +127,7 @@ Caches<FixedSlots<16>> g_fixed_16;
 Caches<SideTable> g_side_table;
 Caches<FixedSlots<8, c10::impl::PyInterpreter>> g_bare;
 
-// `has_room`: the cache has a slot for each interpreter, and keeps it until the
-// interpreter retires.
+// `has_room`: the cache has a slot for each interpreter until it retires.
 template <typename InterpreterType, typename Cache>
 void LookUp(Run* run, Python<InterpreterType>* python, const Cache& cache,
             std::size_t kind, std::size_t number, bool has_room,
@@ -145,8 +143,8 @@ void LookUp(Run* run, Python<InterpreterType>* python, const Cache& cache,
              "a handle of another interpreter, or another cache");
   PyObject* peeked = cache.peek(python->interpreter());
   run->Check(peeked == nullptr || python->Owns(peeked, kind, number),
-             "peek() finds another interpreter's, or another cache's");
-  // One that comes from a slot stays.
+             "peek() finds a handle of another interpreter or cache");
+  // A handle that came from a slot must stay.
   for (PyObject* kept : {made && !has_room ? nullptr : handle, peeked}) {
     if (kept != nullptr && !is_retired(python->interpreter())) {
       run->Check(python->IsTheFirst(kept, kind, number),
@@ -178,8 +176,8 @@ void Work(Run* run, std::size_t thread,
                               false, is_retired);
           break;
         case 2:
-          // More slots than places. Those that have been replaced and not
-          // retired yet need some too.
+          // More slots than places, but interpreters that were replaced and
+          // have not retired yet need slots too.
           LookUp<Interpreter>(run, python.get(), g_fixed_16[number], 2, number,
                               false, is_retired);
           break;
@@ -195,7 +193,7 @@ void Work(Run* run, std::size_t thread,
       }
     }
     if (choices.Next(16) == 0) {
-      // Others may be looking up in it: they get its handles, or make some.
+      // Other threads may still look up for the old one.
       place.Replace(std::make_shared<Python<Interpreter>>())
           ->interpreter()
           ->retire();

@@ -13,15 +13,16 @@ namespace stress {
 
 inline constexpr std::size_t kCaches = 64;  // of each kind
 
-// Until when threads work, and what they count.
+// Says how long the threads run, and counts what they do.
 class Run {
  public:
   explicit Run(int seconds)
       : end_(std::chrono::steady_clock::now() + std::chrono::seconds(seconds)) {
   }
 
-  // Not before interpreters have come and gone and there were hits: a run
-  // without them would show nothing. At once if something was wrong.
+  // Over after the given time, but not before interpreters came and went and
+  // there were hits: otherwise the run would show nothing. Over at once after
+  // an error.
   bool is_over() const {
     return wrong != 0 || (std::chrono::steady_clock::now() >= end_ &&
                           interpreters > 3 && hits > 0 && hits < lookups);
@@ -32,7 +33,7 @@ class Run {
     std::fprintf(stderr, "WRONG: %s\n", what);
   }
 
-  // The exit status.
+  // Prints the counts; returns the exit status.
   int Report() {
     std::printf("%lld lookups, %lld of them hits, in %lld interpreters\n",
                 lookups.load(), hits.load(), interpreters.load());
@@ -40,7 +41,7 @@ class Run {
   }
 
   std::atomic<long long> lookups{0};
-  std::atomic<long long> hits{0};  // lookups that made nothing
+  std::atomic<long long> hits{0};  // lookups that did not call make
   std::atomic<long long> interpreters{0};
   std::atomic<long long> wrong{0};
 
@@ -48,12 +49,12 @@ class Run {
   const std::chrono::steady_clock::time_point end_;
 };
 
-// Pseudo-random numbers, the same in each run of a thread.
+// Pseudo-random numbers; each thread gets the same ones in each run.
 class Choices {
  public:
   explicit Choices(std::size_t thread)
       : random_(static_cast<std::uint32_t>(thread) + 1) {}
-  // Below the number.
+  // Below `number`.
   std::size_t Next(std::size_t number) { return random_() % number; }
 
  private:
