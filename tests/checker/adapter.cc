@@ -1,6 +1,6 @@
-// The adapter's records and table under the checker, over the CPython of
-// python/Python.h. What is attached to what, and how interpreters end, is up to
-// the scenarios.
+// The adapter's records and table under the checker, on the CPython of
+// python/Python.h. Each scenario attaches its threads and ends its interpreters
+// itself.
 
 #include <Python.h>
 
@@ -30,8 +30,8 @@ using cpython::internal::g_records;
 using cpython::internal::PlaceOf;
 using cpython::internal::Record;
 
-// As HandleCache's, which also keeps a pending error aside; here there are
-// none.
+// Like HandleCache's, which also saves a pending error. Here no error is ever
+// pending.
 struct Kind {
   template <typename Make>
   static PyObject* Create(Make&& make) {
@@ -41,7 +41,7 @@ struct Kind {
 template <typename Current = AskCPython>
 using Cache = cpython::internal::OwningCache<Kind, SideTable, Current>;
 
-// The records of the run before: their interpreters have ended.
+// Frees the previous run's records; their interpreters have ended.
 void ForgetRecords() {
   for (auto& place : g_records.places) {
     Record* record = place.load(std::memory_order_relaxed);
@@ -56,7 +56,7 @@ void ForgetRecords() {
   g_records.watched.store(nullptr, std::memory_order_relaxed);
 }
 
-// Two addresses that have one place of the table.
+// Two addresses with the same place in the table.
 struct Addresses {
   Addresses() : first(Address(0)), second(nullptr) {
     for (std::size_t i = 1; i < kAddresses && second == nullptr; ++i) {
@@ -101,13 +101,13 @@ struct Python {
     }
     return object;
   }
-  // If there is an interpreter at that address.
+  // Does nothing if no interpreter lives at that address.
   void LookUpAt(PyInterpreterState* where) {
     if (!Attach(where)) return;
     LookUp();
     Detach();
   }
-  // The same, which makes no object.
+  // The same without making an object.
   Interpreter* FindAt(PyInterpreterState* where) {
     if (!Attach(where)) return nullptr;
     Interpreter* current = cpython::CurrentInterpreter();
@@ -144,7 +144,7 @@ Run TwoThreadsOfOne() {
           }};
 }
 
-// Their records are in one place of the table, and are added at once.
+// Both records go into the same place of the table, at the same time.
 Run TwoInterpreters() {
   auto* python = NewWorld<Python<>>();
   python->New(python->first);
@@ -168,8 +168,8 @@ Run TwoInterpreters() {
           }};
 }
 
-// An interpreter ends, and the next one lives at its address. A thread that
-// knows the address only looks up in whichever is there.
+// An interpreter ends, and the next one takes its address. Another thread knows
+// only the address and looks up in whichever interpreter is there.
 Run AnAddressIsUsedAgain() {
   auto* python = NewWorld<Python<>>();
   python->New(python->first);
@@ -188,8 +188,8 @@ Run AnAddressIsUsedAgain() {
           }};
 }
 
-// The same, where somebody kept something of the first interpreter, which goes
-// while the second one is used.
+// The same, but something of the first interpreter was kept. It is dropped
+// while the second one is in use.
 Run SomethingIsKept(Keeps keeps) {
   auto* python = NewWorld<Python<>>();
   python->New(python->first);
@@ -205,9 +205,10 @@ Run SomethingIsKept(Keeps keeps) {
           },
           [=] {
             Expect(FindInPlace(python->first, 0) != nullptr,
-                   "what belongs to the first one made the second one slow");
+                   "what was kept of the first one made the second one slow");
             python->LookUpAt(python->first);
-            Expect(LiveObjects() == 1, "not one object for the one that lives");
+            Expect(LiveObjects() == 1,
+                   "the live interpreter does not have exactly one object");
             python->EndAt(python->first);
             Expect(LiveObjects() == 0, "an object outlives its interpreter");
           }};
@@ -215,8 +216,8 @@ Run SomethingIsKept(Keeps keeps) {
 Run TheDictIsKept() { return SomethingIsKept(Keeps::kDict); }
 Run WitnessesAreKept() { return SomethingIsKept(Keeps::kDictAndWitnesses); }
 
-// The record that comes first in the place goes to another interpreter, while a
-// thread goes past it.
+// While a thread goes past the first record in a place, that record goes to
+// another interpreter.
 Run GoesPastARecordThatIsUsedAgain() {
   auto* python = NewWorld<Python<>>();
   python->New(python->first);
@@ -231,10 +232,13 @@ Run GoesPastARecordThatIsUsedAgain() {
                 python->LookUpAt(python->first);
               },
           },
-          [=] { Expect(LiveObjects() == 2, "not one object for each"); }};
+          [=] {
+            Expect(LiveObjects() == 2,
+                   "the interpreters do not have one object each");
+          }};
 }
 
-// The first in its place ends, while another is added behind it.
+// The first record in a place ends while another is added behind it.
 Run ARecordIsAddedWhileOneEnds() {
   auto* python = NewWorld<Python<>>();
   python->New(python->first);
@@ -254,7 +258,7 @@ Run ARecordIsAddedWhileOneEnds() {
           }};
 }
 
-// Without a GIL: what a thread finds by the interpreter's address is there.
+// Without a GIL: a record that a thread finds by address is ready for use.
 void ExpectUsable(Record* found) {
   if (found != nullptr) Expect(!found->interpreter.retired(), "it has retired");
 }
@@ -287,15 +291,15 @@ Run FindsARecordThatIsUsedAgain() {
   return FindsByTheAddress(python->first);
 }
 
-// Without a GIL: what a thread finds as the only one is there, and so is what
-// the audit hook finds, which an earlier interpreter has added.
+// Without a GIL: the only record, as a thread finds it, is ready for use. So is
+// the one that the audit hook finds; an earlier interpreter added the hook.
 Run FindsTheOnlyOne() {
   auto* python = NewWorld<Python<SingleInterpreterFastPath>>();
   python->New(python->first);
   Attach(python->first);
   SingleInterpreterFastPath::Enable();
   EndInterpreter();
-  // Somewhere else in the table, so that its record is a new one.
+  // At another place in the table, so it gets a new record.
   PyInterpreterState* next = Address(1);
   python->New(next);
   DropTheGil();
@@ -315,7 +319,7 @@ Run FindsTheOnlyOne() {
           nullptr};
 }
 
-// A thread asks for SingleInterpreterFastPath, while another makes a second
+// A thread enables SingleInterpreterFastPath while another makes a second
 // interpreter.
 Run ASecondOneIsMade(bool with_a_hook_in_python) {
   auto* python = NewWorld<Python<SingleInterpreterFastPath>>();
@@ -336,12 +340,15 @@ Run ASecondOneIsMade(bool with_a_hook_in_python) {
                 Detach();
               },
           },
-          [=] { Expect(LiveObjects() == 2, "not one object for each"); }};
+          [=] {
+            Expect(LiveObjects() == 2,
+                   "the interpreters do not have one object each");
+          }};
 }
 Run ASecondOneWithoutHooks() { return ASecondOneIsMade(false); }
 Run ASecondOneWithAHook() { return ASecondOneIsMade(true); }
 
-// The only one ends, and the next one lives somewhere else.
+// The only interpreter ends; the next one has another address.
 Run TheOnlyOneEnds() {
   auto* python = NewWorld<Python<SingleInterpreterFastPath>>();
   python->New(python->first);

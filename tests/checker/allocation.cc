@@ -1,4 +1,4 @@
-// Tells the checker of what the shipped sources allocate with new (nothrow).
+// Tells the checker what the shipped sources allocate by new (nothrow).
 
 #include <cstddef>
 #include <cstdlib>

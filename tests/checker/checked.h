@@ -1,11 +1,11 @@
-// Included before the first line of the shipped sources, which are compiled as
-// they are: what they call std::atomic, a mutex and allocated memory is the
+// Included before the first line of the shipped sources. They are compiled
+// unchanged, but their std::atomic, mutexes and allocated memory become the
 // checker's.
 
 #ifndef MULTISLOT_TESTS_CHECKER_CHECKED_H_
 #define MULTISLOT_TESTS_CHECKER_CHECKED_H_
 
-// What the sources include, before the names below change.
+// The sources' own includes, before the names below change.
 #include <pthread.h>
 
 #include <atomic>
@@ -36,8 +36,8 @@ constexpr Order OrderOf(std::memory_order order) {
     case std::memory_order_acq_rel:
       return Order::kAcquireRelease;
     default:
-      // The checker knows no others: not a constant, so it does not compile
-      // where the order is one, and stops where it is not.
+      // The checker knows no other order. This is not a constant expression: a
+      // constant order fails to compile, any other stops the program.
       std::abort();
   }
 }
@@ -55,7 +55,7 @@ T FromWord(std::uint64_t word) {
   return value;
 }
 
-// In std::atomic's place: as large as T, so layouts stay as they are.
+// Replaces std::atomic. As large as T, so that layouts do not change.
 template <typename T>
 class Atomic {
   static_assert(sizeof(T) <= 8 && std::is_trivially_copyable<T>::value, "");
@@ -95,8 +95,8 @@ class Atomic {
     expected = FromWord<T>(word);
     return exchanged;
   }
-  // A failure acquires as a success does, where it may acquire less. It never
-  // fails without a reason.
+  // A failed exchange acquires like a successful one, although its order may be
+  // weaker. It never fails spuriously.
   bool compare_exchange_weak(T& expected, T desired, std::memory_order order,
                              std::memory_order) noexcept {
     return compare_exchange_strong(expected, desired, order);

@@ -1,4 +1,4 @@
-// The core under the checker: what its threads do here is done in every order.
+// The core under the checker: its scenarios' threads run in every order.
 
 #include <cstddef>
 #include <cstdint>
@@ -32,7 +32,7 @@ using internal::Tag;
 
 // --- Interpreters and a cache ------------------------------------------------
 
-// The interpreters are numbered from 1.
+// Interpreters are numbered from 1.
 template <typename Policy, int kInterpreters>
 struct World {
   explicit World(int registered = kInterpreters) {
@@ -45,14 +45,14 @@ struct World {
   }
   const Interpreter* At(int number) { return interpreters[number].get(); }
 
-  // A fill as it happens after a lookup that found nothing.
+  // A fill, as after a lookup that missed.
   PyObject* Fill(int number, Object& object, const Policy& into) {
     return into.publish(At(number), object.MadeFor(number));
   }
   PyObject* Fill(int number, Object& object) {
     return Fill(number, object, cache);
   }
-  // A lookup's result: its own, or none.
+  // Looks up; the handle is the interpreter's own or null.
   PyObject* Find(int number, const Policy& in) {
     PyObject* handle = in.find_fast(At(number));
     if (handle == nullptr) handle = in.find(At(number));
@@ -77,9 +77,9 @@ World<Policy, kInterpreters>* New(int registered = kInterpreters) {
   return NewWorld<World<Policy, kInterpreters>>(registered);
 }
 
-// --- Of every policy ---------------------------------------------------------
+// --- For every policy --------------------------------------------------------
 
-// Two threads of an interpreter fill, and one looks.
+// Two threads of an interpreter fill; one looks up.
 template <typename Policy>
 Run TwoFillOneLooks() {
   auto* world = New<Policy, 1>();
@@ -94,11 +94,11 @@ Run TwoFillOneLooks() {
             Expect(world->handles[0] == handle && world->handles[1] == handle,
                    "two threads of an interpreter have different objects");
             Expect(world->handles[2] == nullptr || world->handles[2] == handle,
-                   "a lookup has another object than the fills");
+                   "a lookup and the fills have different objects");
           }};
 }
 
-// A thread that has filled finds what it filled, while another fills too.
+// A thread finds what it filled while another thread fills.
 template <typename Policy>
 Run FindsItsOwn() {
   auto* world = New<Policy, 2>();
@@ -112,8 +112,8 @@ Run FindsItsOwn() {
   return {{[=] { fill_and_find(1); }, [=] { fill_and_find(2); }}, nullptr};
 }
 
-// Interpreter 1 has filled, and retires while a thread of it looks; 2 fills in
-// its place.
+// Interpreter 1 has filled. It retires while one of its threads looks up; 2
+// fills in its place.
 template <typename Policy>
 Run LooksWhileItsInterpreterRetires() {
   auto* world = New<Policy, 2>(1);
@@ -125,7 +125,7 @@ Run LooksWhileItsInterpreterRetires() {
                 world->Register(2);
                 world->handles[2] = world->Fill(2, world->objects[2]);
                 Expect(world->handles[2] != nullptr,
-                       "what the retired interpreter had is not used again");
+                       "the retired interpreter's room is not reused");
                 Expect(world->Find(2) == world->handles[2],
                        "the next interpreter does not find what it filled");
               },
@@ -135,7 +135,7 @@ Run LooksWhileItsInterpreterRetires() {
           }};
 }
 
-// 1 has filled and retired; a thread of 2 fills in its place, and others look.
+// 1 has filled and retired. A thread of 2 fills in its place; others look up.
 template <typename Policy>
 Run LooksWhileItTakesOver() {
   auto* world = New<Policy, 2>(1);
@@ -159,8 +159,7 @@ Run LooksWhileItTakesOver() {
           }};
 }
 
-// The same, the next interpreter being another thread's, which knows of
-// nothing.
+// The same, but the next interpreter's thread has not seen the retirement.
 template <typename Policy>
 Run FillsWhileAnotherRetires() {
   auto* world = New<Policy, 2>();
@@ -171,17 +170,17 @@ Run FillsWhileAnotherRetires() {
               [=] {
                 PyObject* filled = world->Fill(2, world->objects[2]);
                 if (filled != nullptr) {
-                  Expect(world->Find(2) == filled, "what it filled is lost");
+                  Expect(world->Find(2) == filled, "a fill is lost");
                 }
               },
           },
           [=] {
             Expect(world->Fill(2, world->objects[3]) != nullptr,
-                   "what the retired interpreter had is not used again");
+                   "the retired interpreter's room is not reused");
           }};
 }
 
-// An interpreter retires while a thread of it fills.
+// An interpreter retires while one of its threads fills.
 template <typename Policy>
 Run FillsWhileItRetires() {
   auto* world = New<Policy, 2>(1);
@@ -199,11 +198,12 @@ Run FillsWhileItRetires() {
             world->ExpectOwn(2, world->handles[1]);
             Expect(world->Find(2) == world->handles[1], "a fill is lost");
             Expect(world->Find(1) == nullptr, "a retired interpreter has hits");
-            Expect(world->cache.occupancy() == 1, "a dead interpreter counts");
+            Expect(world->cache.occupancy() == 1,
+                   "a retired interpreter is counted");
           }};
 }
 
-// Twice at once, and a third interpreter takes what it had.
+// Two threads retire it at once; the next interpreters take its room.
 template <typename Policy>
 Run RetiresTwice() {
   auto* world = New<Policy, 3>(1);
@@ -236,13 +236,13 @@ Run Overflow() {
               if (handle != nullptr) ++filled;
               Expect(world->Find(number) == handle, "a fill is lost");
             }
-            Expect(filled == 2, "not as many were filled as there are slots");
+            Expect(filled == 2, "not every slot was filled");
             Expect(world->cache.occupancy() == 2, "occupancy() is wrong");
           }};
 }
 
-// 3's home is 1's. 1 retires while two threads of 3, which has a slot further
-// on, fill again: it must not get another.
+// 1 and 3 have the same home, so 3's slot is further on. 1 retires while two
+// threads of 3 fill again: 3 must not get a second slot.
 Run HasASlotFurtherOn() {
   auto* world = New<FixedSlots<2>, 3>();
   world->Fill(1, world->objects[0]);
@@ -259,8 +259,8 @@ Run HasASlotFurtherOn() {
       [=] { Expect(world->cache.occupancy() == 1, "an interpreter has two"); }};
 }
 
-// The same, while the next interpreter with that home fills: lookups go past
-// its slot.
+// The same while the next interpreter with that home fills. Lookups of 3 go
+// past its slot.
 Run LooksPastASlotThatIsFilled() {
   auto* world = New<FixedSlots<2>, 4>(3);
   world->Fill(1, world->objects[0]);
@@ -279,8 +279,8 @@ Run LooksPastASlotThatIsFilled() {
       [=] { Expect(world->Find(4) == world->handles[4], "a fill is lost"); }};
 }
 
-// Never more interpreters with a handle than there are slots, so nobody
-// overflows: 1 retires, then 3 and 2 fill, while another thread of 3 fills.
+// Never more interpreters than slots, so nobody overflows. 1 retires, then 3
+// and 2 fill, while another thread of 3 fills.
 Run AsManyAsSlots() {
   auto* world = New<FixedSlots<2>, 3>();
   world->Fill(1, world->objects[0]);
@@ -300,15 +300,15 @@ Run AsManyAsSlots() {
           }};
 }
 
-// All slots are taken, and their interpreters retire one by one while two
-// threads of a third fill.
+// All slots are taken. Their interpreters retire one by one while two threads
+// of a third interpreter fill.
 Run SlotsBecomeFree() {
   auto* world = New<FixedSlots<2>, 3>();
   world->Fill(1, world->objects[0]);
   world->Fill(2, world->objects[1]);
   const auto fill = [=](int i) {
     world->handles[i] = world->Fill(3, world->objects[i]);
-    // From the first fill on it finds that.
+    // After its first fill the thread finds that handle.
     if (world->handles[i] != nullptr) {
       Expect(world->Find(3) == world->handles[i], "a fill is lost");
     }
@@ -334,8 +334,8 @@ Run SlotsBecomeFree() {
 
 using TwoTables = World<SideTable, 2>;
 
-// Interpreter 1 fills the other cache, while one thread of it looks there and
-// another does something with the first cache.
+// Interpreter 1 fills the other cache. One of its threads looks there; another
+// uses the first cache.
 Run FillsTheOtherCache(TwoTables* world, std::function<void()> with_the_first) {
   return {{
               std::move(with_the_first),
@@ -354,19 +354,19 @@ Run FillsTheOtherCache(TwoTables* world, std::function<void()> with_the_first) {
             Expect(world->Find(1, world->another) == world->handles[1],
                    "a fill is lost");
             Expect(world->handles[0] != world->handles[1],
-                   "two caches have one object");
+                   "two caches have the same object");
           }};
 }
 
-// What two caches get is not mixed up.
+// Two caches do not mix up their handles.
 Run TwoCaches() {
   auto* world = New<SideTable, 2>();
   return FillsTheOtherCache(
       world, [=] { world->handles[0] = world->Fill(1, world->objects[0]); });
 }
 
-// The first cache has the last index that the smallest table has room for; then
-// the table grows.
+// The first cache has the last index of the smallest table; the next cache
+// makes the table grow.
 TwoTables* WorldThatWillGrow() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   auto* world = New<SideTable, 2>();
   g_register.last_index = 30;
@@ -395,7 +395,7 @@ Run TwoMakeTheTableGrow() {
           }};
 }
 
-// A reader of 1's smaller table, while 1's tables go to 2.
+// A thread of 1 reads its smaller table while 1's tables go to 2.
 Run LooksWhileTheTablesGoToAnother() {
   auto* world = WorldThatWillGrow();
   return {
@@ -423,7 +423,7 @@ struct Tags {
   Tag tags[4] = {};
 };
 
-// As if the first page were taken, all but `room` of it.
+// Takes the first page's indices, except for `room` of them.
 void TakeFirstPage(std::size_t room) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   g_register.first_page.taken = ~std::uint64_t{0} >> room;
   if (room == 0) g_register.full_pages[0] |= 1;
@@ -448,7 +448,7 @@ Run TwoRegister() {
           }};
 }
 
-// The register grows, while a thread asks about interpreters that are there.
+// The register grows while a thread asks about registered interpreters.
 Run TheRegisterGrows(std::size_t room) {
   auto* tags = NewWorld<Tags>();
   TakeFirstPage(room);
@@ -460,7 +460,7 @@ Run TheRegisterGrows(std::size_t room) {
   return {{
               [=] { register_one(0); },
               [=] { register_one(1); },
-              // Whether it is there yet or not, it may be asked about.
+              // The tag may be registered or not; asking must be safe.
               [=] { IsLive(internal::MakeTag(64, 1)); },
           },
           [=] {
@@ -474,7 +474,7 @@ Run TheRegisterGrows(std::size_t room) {
 Run BothMakeItGrow() { return TheRegisterGrows(0); }
 Run OneMakesItGrow() { return TheRegisterGrows(1); }
 
-// The next one at the same index.
+// The next interpreter gets the same index.
 Run AnIndexIsUsedAgain() {
   auto* tags = NewWorld<Tags>();
   const Tag first = RegisterTag(g_register);
@@ -482,14 +482,15 @@ Run AnIndexIsUsedAgain() {
   return {{
               [=] {
                 RetireTag(g_register, first);
-                Expect(!IsLive(first), "a thread sees as live what it retired");
+                Expect(!IsLive(first),
+                       "a thread sees a tag that it retired as live");
               },
               [=] { tags->tags[1] = RegisterTag(g_register); },
               [=] {
                 const std::uintptr_t before = internal::Retirements();
                 const bool live = IsLive(first);
                 Expect(before == 0 || !live,
-                       "a retirement is counted whose tag is alive");
+                       "a counted retirement's tag is still live");
               },
           },
           [=] {
@@ -507,7 +508,7 @@ struct Forking {
   Plain<int> guarded;
 };
 
-// The thread that forks locks again in a handler of somebody else's, while
+// The forking thread locks again in another library's handler. Meanwhile
 // another thread locks, and a third one forks too.
 Run LocksWhileAnotherForks(bool third_one_forks) {
   auto* forking = NewWorld<Forking>();

@@ -1,5 +1,5 @@
-// Runs the scenarios whose names begin with one of the arguments, or all, and
-// says for each how many interleavings there are.
+// Runs all scenarios, or those whose names begin with one of the arguments.
+// Prints the number of interleavings of each.
 
 #include <chrono>
 #include <cstdio>

@@ -30,7 +30,7 @@ struct Clock {
   unsigned at[kMaxThreads] = {};
 };
 
-// When a thread did something. At 0 the threads have not begun.
+// When a thread did something. Time 0 is before the threads began.
 struct Moment {
   bool HappenedBefore(const Clock& clock) const {
     return time == 0 || clock.at[thread] >= time;
@@ -47,22 +47,22 @@ struct Operation {
   const void* object;
 };
 
-// Whether the order of two steps can matter.
+// Whether the order of the two steps can matter.
 bool AreDependent(const Operation& a, const Operation& b) {
   return a.object == b.object &&
          !(a.kind == Kind::kLoad && b.kind == Kind::kLoad);
 }
-// Whether there can be a state in which either could be next.
+// Whether both steps can be possible next steps in the same state.
 bool CanBothBeNext(const Operation& a, const Operation& b) {
   return a.kind != Kind::kUnlock && b.kind != Kind::kUnlock;
 }
 
-// --- What C++ says of memory -------------------------------------------------
+// --- Memory as C++ defines it ------------------------------------------------
 
 struct StoreTo {
   std::uint64_t value;
   Moment moment;
-  Clock released;  // what an acquire load of it acquires
+  Clock released;  // what an acquire load of this store acquires
 };
 struct LoadFrom {
   std::size_t store;
@@ -93,20 +93,20 @@ struct Thread {
   std::unique_ptr<char[]> stack;
   Operation next;
   bool finished = false;
-  unsigned time = 0;   // of its last access, atomic or not
-  Clock happened;      // before its next access, as C++ sees it
-  unsigned steps = 0;  // how many it has made
-  Clock came_before;   // what came before them in every equivalent order
+  unsigned time = 0;  // of its latest access, atomic or not
+  Clock happened;     // what happened before its next access, as C++ defines it
+  unsigned steps = 0;  // how many steps it has made
+  Clock came_before;   // what came before its steps in every equivalent order
 };
 
 struct Step {
   int thread;
   Operation operation;
-  unsigned number;  // of its thread's steps, from 1
+  unsigned number;  // its number among its thread's steps, from 1
   std::uint64_t value;
 };
 
-// A state of the search, and what is next there.
+// A state of the search, and what to try next from there.
 struct Node {
   unsigned enabled;
   unsigned sleeping;
@@ -117,7 +117,7 @@ struct Node {
   std::size_t choices = 1;
 };
 
-// The steps on one object so far: what came before them.
+// What came before the steps on one object so far.
 struct StepsOn {
   Clock all;
   Clock writes;
@@ -126,7 +126,7 @@ struct StepsOn {
 struct Model {
   std::vector<Thread> threads;
   ucontext_t main;
-  bool begun = false;  // all threads have come to their first steps
+  bool begun = false;  // every thread has reached its first step
 
   std::unordered_map<const void*, Object> objects;
   std::unordered_map<const void*, PlainObject> plain;
@@ -135,7 +135,7 @@ struct Model {
 
   std::vector<Node> nodes;
   unsigned sleeping = 0;   // threads whose next steps need not be tried
-  bool redundant = false;  // no other is left
+  bool redundant = false;  // every thread that can go on is sleeping
   std::vector<Step> trace;
   std::unordered_map<const void*, StepsOn> orders;
   Result result;
@@ -143,11 +143,11 @@ struct Model {
 
 Model g_model;
 
-// The thread that runs; -1 for none, from before main on.
+// The running thread; -1 for none and before main().
 int g_current = -1;
 
 Thread& Self() { return g_model.threads[g_current]; }
-// Of the access that this thread makes now.
+// The access that this thread is making.
 Moment Now() { return {g_current, Self().time}; }
 void Tick() { Self().happened.at[g_current] = ++Self().time; }
 
@@ -204,14 +204,14 @@ Object& ObjectAt(const void* address, std::size_t size) {
                              block == nullptr ? Moment() : block->allocated,
                              Clock()});
   }
-  // Construction is no atomic operation.
+  // Construction is not atomic, so it must have happened before.
   if (!object.stores.front().moment.HappenedBefore(Self().happened)) {
     Fail("an atomic object is used before it is known to be there");
   }
   return object;
 }
 
-// The oldest store that this thread may still load.
+// The oldest store that this thread may load.
 std::size_t OldestVisible(const Object& object) {
   std::size_t oldest = 0;
   for (std::size_t i = 0; i < object.stores.size(); ++i) {
@@ -239,10 +239,10 @@ void AddStore(Object& object, void* address, std::size_t size,
   g_model.trace.back().value = value;
 }
 
-// The node of the step that is being made.
+// The node of the current step.
 Node& CurrentNode() { return g_model.nodes[g_model.trace.size() - 1]; }
 
-// Nobody may use any more what was used here before.
+// All uses of the object must have happened before.
 void EndOfUse(const Object& object) {
   const Clock& happened = Self().happened;
   const auto unordered = [&happened](const auto& access) {
@@ -275,8 +275,8 @@ int Lowest(unsigned set) {
   return number;
 }
 
-// Where a thread's next step might as well have come before an earlier one, the
-// search has to try that.
+// If a thread's next step could also have come before an earlier one, the
+// search must try that order.
 void AddAlternatives() {
   for (std::size_t p = 0; p < g_model.threads.size(); ++p) {
     const Thread& thread = g_model.threads[p];
@@ -296,7 +296,7 @@ void AddAlternatives() {
   }
 }
 
-// What has to come before the step of this thread that is next.
+// Records what must come before this thread's next step.
 void UpdateOrder(int number) {
   Thread& thread = g_model.threads[static_cast<std::size_t>(number)];
   const Operation& operation = thread.next;
@@ -317,7 +317,7 @@ unsigned Awake(unsigned sleeping, const Operation& operation) {
   return sleeping;
 }
 
-// Which thread makes the next step; -1 if none can.
+// Chooses the thread for the next step; -1 if none can go on.
 int ChooseNext() {
   const std::size_t depth = g_model.trace.size();
   const unsigned enabled = EnabledThreads();
@@ -326,8 +326,8 @@ int ChooseNext() {
     if (!g_model.redundant) AddAlternatives();
     const unsigned awake = enabled & ~g_model.sleeping;
     if (awake == 0) g_model.redundant = true;
-    // A redundant run goes on to its end, so that nothing is left behind, and
-    // is forgotten.
+    // A redundant run is finished all the same, so that it leaves nothing
+    // behind, and does not count.
     Node node;
     node.enabled = enabled;
     node.sleeping = g_model.redundant ? ~0u : g_model.sleeping;
@@ -344,14 +344,14 @@ int ChooseNext() {
   return node.thread;
 }
 
-// Goes on with that thread; with the main one if it is -1.
+// Continues with that thread, or with the main context for -1.
 void SwitchFrom(ucontext_t* context, int next) {
   g_current = next;
   swapcontext(context, next < 0 ? &g_model.main : &Self().context);
 }
 
-// Waits until it is this thread's turn to make its next step. At the first one
-// of each thread the others have yet to come to theirs.
+// Waits for this thread's turn to make its next step. At its first step the
+// others may not have reached theirs.
 void Wait(Kind kind, const void* object) {
   Thread& self = Self();
   const int number = g_current;
@@ -409,7 +409,7 @@ void RunOnce(const Run& run) {
   if (run.check_after) run.check_after();
 }
 
-// Whether there is another interleaving to run.
+// Moves on to the next interleaving; false if there is none.
 bool Advance() {
   while (!g_model.nodes.empty()) {
     Node& node = g_model.nodes.back();
@@ -479,7 +479,7 @@ std::uint64_t Update(
   Object& updated = ObjectAt(object, size);
   const std::size_t newest = updated.stores.size() - 1;
   const std::uint64_t old = LoadStore(updated, newest, order);
-  // It goes on with the release sequence of what it read.
+  // The update continues the release sequence of the store that it read.
   Clock released = updated.stores[newest].released;
   if (Releases(order)) released.Join(Self().happened);
   AddStore(updated, object, size, update(old), released);
@@ -499,8 +499,8 @@ bool CompareExchange(void* object, std::size_t size, std::uint64_t& expected,
   Object& updated = ObjectAt(object, size);
   const std::size_t newest = updated.stores.size() - 1;
   Node& node = CurrentNode();
-  // Where it fails it is a load, of any visible value but the expected one; the
-  // newest value, if it is the expected one, is exchanged.
+  // A failed exchange is a load that returns any visible value except the
+  // expected one. If the newest value is the expected one, it is exchanged.
   std::vector<std::size_t> possible = {newest};
   for (std::size_t i = newest; i-- > OldestVisible(updated);) {
     if (updated.stores[i].value != expected) possible.push_back(i);

@@ -1,4 +1,4 @@
-// The checker itself: that it tries what it should, and finds what there is.
+// Tests the checker: it must try every order, and report every kind of error.
 
 #include "tests/checker/model.h"
 
@@ -15,7 +15,7 @@ namespace multislot {
 namespace checker {
 namespace {
 
-// Of eight bytes, all zero at first.
+// Eight-byte objects, zero at first.
 struct Shared {
   std::uint64_t x = 0;
   std::uint64_t y = 0;
@@ -29,7 +29,7 @@ void Set(std::uint64_t& object, std::uint64_t value,
   Store(&object, sizeof(object), value, order);
 }
 
-// Explores what two threads do that share two objects.
+// Explores two threads that share two objects.
 using Body = std::function<void(Shared&)>;
 Result Two(
     const Body& first, const Body& second, const Body& after = [](Shared&) {}) {
@@ -57,7 +57,7 @@ TEST(ModelTest, StoresToOneObjectHaveAllOrders) {
   const Body store_three = [](Shared& s) {
     for (int i = 0; i < 3; ++i) Set(s.x, 1);
   };
-  EXPECT_EQ(Two(store_three, store_three).interleavings, 20u);  // 6 over 3
+  EXPECT_EQ(Two(store_three, store_three).interleavings, 20u);  // 6 choose 3
 }
 
 TEST(ModelTest, LoadsOfOneObjectHaveOneOrder) {
@@ -67,7 +67,7 @@ TEST(ModelTest, LoadsOfOneObjectHaveOneOrder) {
 
 using Outcomes = std::set<std::pair<std::uint64_t, std::uint64_t>>;
 
-// Each stores, and then does not have to see what the other has stored.
+// Each thread stores, and then need not see the other's store.
 TEST(ModelTest, StoreBuffering) {
   static std::uint64_t first, second;
   static Outcomes outcomes;
@@ -141,8 +141,7 @@ TEST(ModelTest, UpdatesTakeTheNewestValue) {
   EXPECT_EQ(result.interleavings, 2u);
 }
 
-// Of several values a failed exchange may see each that is not the expected
-// one.
+// A failed exchange may return any visible value except the expected one.
 TEST(ModelTest, ExchangesThatFail) {
   static std::set<std::uint64_t> seen;
   seen.clear();
@@ -182,7 +181,7 @@ TEST(FindsTest, ADataRace) {
             "a data race: read before it is known to be written");
 }
 
-// What a thread does after a release is not released by it.
+// A release covers only what came before it.
 TEST(FindsTest, ADataRaceBehindARelease) {
   static Plain<int> plain(0);
   EXPECT_EQ(Found(Two(
@@ -265,7 +264,7 @@ TEST(FindsTest, UseAfterFree) {
                 [](Shared& s) {
                   if (Get(s.x, Order::kAcquire) == 0) return;
                   Get(block->x);
-                  Set(s.y, 1);  // relaxed: does not tell that it is done
+                  Set(s.y, 1);  // relaxed: does not publish that it is done
                 })),
             "an atomic object ends, or is made anew, while it may be in use");
 }

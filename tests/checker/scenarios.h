@@ -15,7 +15,7 @@ struct Scenario {
   std::function<Run()> set_up;
 };
 
-// Those that are linked in.
+// The scenarios of this binary.
 std::vector<Scenario> Scenarios();
 
 }  // namespace checker

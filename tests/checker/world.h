@@ -1,7 +1,7 @@
 #ifndef MULTISLOT_TESTS_CHECKER_WORLD_H_
 #define MULTISLOT_TESTS_CHECKER_WORLD_H_
 
-// What scenarios start from.
+// What every scenario starts from.
 
 #include <cstdlib>
 #include <cstring>
@@ -16,8 +16,8 @@
 namespace multislot {
 namespace checker {
 
-// The register as it was before its first use. Nobody uses any more what it
-// has.
+// Restores the register to its state before its first use. Nobody may use its
+// tables any more.
 inline void RestoreRegister() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   using internal::g_register;
   using internal::Register;
@@ -38,7 +38,7 @@ inline void RestoreRegister() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   std::memcpy(static_cast<void*>(&g_register), saved.bytes, sizeof(Register));
 }
 
-// An object that says whose it is.
+// An object that knows its owner.
 class Object {
  public:
   PyObject* MadeFor(int owner) {
@@ -55,7 +55,7 @@ class Object {
   Plain<int> owner_{0};
 };
 
-// What the threads of a run share. It lives until the next run begins.
+// What the threads of a run share. Lives until the next run begins.
 template <typename W, typename... Arguments>
 W* NewWorld(Arguments... arguments) {
   static std::unique_ptr<W> kept;

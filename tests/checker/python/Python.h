@@ -1,6 +1,6 @@
-// A CPython of which the adapter's table and records can tell no difference: as
-// many of its functions as they call, for interpreters with a GIL each. What
-// may run Python code lets the GIL go meanwhile.
+// A stand-in for CPython: the functions that the adapter's table and records
+// call, for interpreters with a GIL each. Functions that may run Python code
+// release the GIL meanwhile.
 
 #ifndef MULTISLOT_TESTS_CHECKER_PYTHON_PYTHON_H_
 #define MULTISLOT_TESTS_CHECKER_PYTHON_PYTHON_H_
@@ -68,7 +68,7 @@ const char* PyUnicode_AsUTF8AndSize(PyObject* text, Py_ssize_t* size);
 PyObject* PyTuple_GetItem(PyObject* tuple, Py_ssize_t index);
 void* PyLong_AsVoidPtr(PyObject* number);
 
-// No function here fails.
+// No function here ever sets an error.
 PyObject* PyErr_Occurred();
 void PyErr_Clear();
 int PyErr_GivenExceptionMatches(PyObject* error, PyObject* of);

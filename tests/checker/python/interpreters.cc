@@ -23,32 +23,32 @@ enum class Kind { kOther, kObject, kCapsule, kFunction };
 
 }  // namespace
 
-// Python objects are used with their interpreter's GIL only.
+// A Python object may only be used with its interpreter's GIL.
 struct _object {
   explicit _object(Kind kind_of_it = Kind::kOther) : kind(kind_of_it) {}
 
   Kind kind;
   int references = 1;
-  void* pointer = nullptr;  // a capsule's; an audit event's argument
+  void* pointer = nullptr;  // of a capsule, or an audit event's argument
   void* context = nullptr;
   PyCapsule_Destructor destructor = nullptr;
-  PyMethodDef* method = nullptr;  // a function's
+  PyMethodDef* method = nullptr;  // of a function
   PyObject* self = nullptr;
-  Plain<std::int64_t> made_in{0};  // an object's
+  Plain<std::int64_t> made_in{0};  // of an object
 };
 
 struct PyInterpreterState {
   char gil = 0;
   char dict_mutex = 0;
-  // With the GIL:
+  // Guarded by the GIL:
   Plain<bool> lives{false};
   Plain<std::int64_t> id{0};
-  int threads = 0;  // that are attached
+  int threads = 0;  // attached threads
   bool has_modules = false;
   PyObject dict;
-  PyObject* record = nullptr;     // what the dict has
-  PyObject* in_sys = nullptr;     // what sys has
-  PyObject* in_atexit = nullptr;  // what atexit has
+  PyObject* record = nullptr;     // in the interpreter's dict
+  PyObject* in_sys = nullptr;     // in sys
+  PyObject* in_atexit = nullptr;  // in atexit
 };
 
 PyObject g_none;
@@ -59,8 +59,7 @@ namespace multislot {
 namespace checker {
 namespace {
 
-// Of CPython's runtime. Under the lock of its list of interpreters, which is no
-// GIL:
+// The runtime's list of interpreters, guarded by its own lock instead of a GIL.
 char g_list_mutex;
 std::vector<PyInterpreterState*> g_list;
 std::int64_t g_last_id = 0;
@@ -88,7 +87,7 @@ void Drop(PyObject*& object) {
   Py_DecRef(dropped);
 }
 
-// Without a GIL, of what is done at once.
+// Without a GIL, guards the dict operations that are atomic.
 class DictLock {
  public:
   DictLock() : state_(Current()) {
@@ -235,7 +234,7 @@ void Py_IncRef(PyObject* object) {
 void Py_DecRef(PyObject* object) {
   if (object == nullptr || --object->references > 0) return;
   Expect(object->references == 0 && object->kind != Kind::kOther,
-         "a reference is given back that was not there");
+         "an object is released too often");
   if (object->kind == Kind::kObject) {
     object->made_in.set(0);
     --g_live_objects;
@@ -321,7 +320,7 @@ int PySys_Audit(const char* event, const char* format, ...) {
     argument.pointer = reinterpret_cast<void*>(va_arg(arguments, Py_ssize_t));
     va_end(arguments);
   }
-  // Hooks are only added.
+  // Hooks are never removed.
   for (std::size_t i = 0; i < g_hooks.size(); ++i) {
     if (g_hooks[i].function != nullptr) {
       g_hooks[i].function(event, &argument, nullptr);

@@ -1,7 +1,7 @@
 #ifndef MULTISLOT_TESTS_CHECKER_PYTHON_INTERPRETERS_H_
 #define MULTISLOT_TESTS_CHECKER_PYTHON_INTERPRETERS_H_
 
-// What a host, or CPython itself, does with the interpreters of Python.h.
+// What a host or CPython itself does with the interpreters of Python.h.
 
 #include <Python.h>
 
@@ -11,46 +11,45 @@
 namespace multislot {
 namespace checker {
 
-// An address where an interpreter can live. Other interpreters may live there
-// later, one at a time.
+// An address for interpreters. Several may live there, one after the other.
 PyInterpreterState* Address(std::size_t number);
 inline constexpr std::size_t kAddresses = 4096;
 
-// As if the process had just begun: ends all interpreters.
+// Ends all interpreters, as if the process had just begun.
 void RestartPython();
 
-// From here on threads of an interpreter run at once, as without a GIL.
+// From now on threads of an interpreter run at once, as without a GIL.
 void DropTheGil();
 
-// A new interpreter, to which this thread is then attached. Announced by an
-// audit event to where the thread is attached so far; and it imports something,
-// which is another event, before anything else runs in it.
+// Makes an interpreter and attaches this thread to it. Two audit events: one
+// before, where the thread was attached, and an import in the new interpreter
+// before anything else runs there.
 void NewInterpreter(PyInterpreterState* where);
-// What somebody keeps for longer than an interpreter lives: references to what
-// its dict has, or to the multislot's witnesses too.
+// What outlives an interpreter because somebody kept references: what its dict
+// holds, or multislot's witnesses too.
 enum class Keeps { kNothing, kDict, kDictAndWitnesses };
 
-// Ends the interpreter that this thread is attached to, and is attached to none
-// then; false, and it is attached still, if another thread is attached too.
+// Ends the current interpreter and detaches this thread. If another thread is
+// attached too, does nothing and returns false.
 bool EndInterpreter(Keeps keeps = Keeps::kNothing);
-// Drops what was kept.
+// Drops everything that was kept.
 void DropWhatWasKept();
 
-// Attaches this thread to the interpreter that lives there; false if none does.
+// Attaches this thread to the interpreter that lives there; false if none.
 bool Attach(PyInterpreterState* where);
 void Detach();
-// The current interpreter's id; no two have the same.
+// The current interpreter's id, which is unique.
 std::int64_t CurrentId();
 
-// Python code runs: another thread may take the GIL meanwhile.
+// Runs Python code: another thread may take the GIL meanwhile.
 void RunPython();
 
-// An audit hook of somebody else's, which runs Python code.
+// Adds another library's audit hook, which runs Python code.
 void AddHookInPython();
 
-// A new object, and how many there are.
+// Makes an object. LiveObjects() counts them.
 PyObject* NewObject();
-// The interpreter in which it was made.
+// The id of the interpreter in which the object was made.
 std::int64_t MadeIn(PyObject* object);
 int LiveObjects();
 
