@@ -1,14 +1,14 @@
-// Takes bytes for a sequence of operations on the interpreters of a real
-// CPython and on the adapter's caches, runs it, and compares what the caches
-// have with a model. A difference prints the sequence in words, and aborts.
+// Runs its input as a sequence of operations on a real CPython's interpreters
+// and on the adapter's caches. Compares the caches with a model. At a
+// difference prints the sequence in words and aborts.
 //
-// Each input has a CPython of its own; it can restart in the middle of one too.
-// Objects know in which interpreter's life they were made, and tell when they
-// die. Destructors of all kinds look things up while their interpreter ends.
+// Each input starts its own CPython, and may restart it. Objects know the
+// interpreter's life that they were made in, and report their death.
+// Destructors of all kinds look up while their interpreter ends.
 //
-// In an overlap several threads look up, start interpreters and end them at the
-// same time. Which of them is first is not in the input; what is checked then
-// has to hold in each order.
+// In an overlap, several threads look up, start interpreters and end them at
+// the same time. The input does not determine their order, so the checks must
+// hold in any order.
 
 #include <Python.h>
 
@@ -58,31 +58,31 @@ using cpython::CurrentInterpreter;
 using cpython::SingleInterpreterFastPath;
 using cpython::SubInterpreter;
 
-constexpr std::size_t kInterpreters = 6;  // at most, at one time
-constexpr int kDepth = 2;                 // of lookups in makes of lookups
-constexpr int kChecksOfAll = 4;           // after so many operations
+constexpr std::size_t kInterpreters = 6;  // alive at the same time
+constexpr int kDepth = 2;                 // of nested lookups
+constexpr int kChecksOfAll = 4;           // operations between full checks
 
-// What a lookup's byte says: what the make does, should it be called, and
+// The bits of a lookup's byte. The lowest three say what make does if called.
 constexpr unsigned kPending = 8;    // an error is pending
 constexpr unsigned kGiven = 16;     // the cache is told who is current; by a
                                     // last act, who was when it was alive
-constexpr unsigned kSteps = 0x60;   // there are operations in the make; in an
-                                    // overlap, others run meanwhile
-constexpr unsigned kLastAct = 128;  // what is made looks up as it dies
+constexpr unsigned kSteps = 0x60;   // make runs operations; in an overlap, it
+                                    // lets other threads run
+constexpr unsigned kLastAct = 128;  // the object looks up as it dies
 
 class Sequence;
 Sequence* g_sequence = nullptr;
 
-// 0 is the thread that runs the sequence.
+// 0 for the thread that runs the sequence.
 thread_local int t_thread = 0;
 
-// What a make throws.
+// What make throws.
 struct Thrown {
   int number;
 };
 
-// The error that is set and its contexts, by the names of their types; unsets
-// it. "" if none is.
+// The type names of the error that is set and of its contexts; "" for none.
+// Clears the error.
 std::string TakeErrors() {
 #if PY_VERSION_HEX >= 0x030C0000
   PyObject* error = PyErr_GetRaisedException();
@@ -106,8 +106,8 @@ std::string TakeErrors() {
   return names;
 }
 
-// Under AddressSanitizer, CPython allocates objects one by one: then it sees
-// uses of those that are gone.
+// Lets CPython allocate each object separately, so that AddressSanitizer sees
+// uses of freed objects.
 void PreInitialize() {
 #if defined(MULTISLOT_HAS_ASAN)
   PyPreConfig config;
@@ -117,14 +117,14 @@ void PreInitialize() {
 #endif
 }
 
-// An interpreter that is alive; the first one is the main interpreter.
+// A live interpreter. The first one is the main interpreter.
 struct Python {
   std::unique_ptr<SubInterpreter> sub;
   PyThreadState* state;
   Life* life;
 };
 
-// Attaches a thread that overlaps with others, by a thread state of its own.
+// Attaches one of several overlapping threads, with its own thread state.
 class Attached {
  public:
   explicit Attached(PyInterpreterState* interpreter)
@@ -157,15 +157,15 @@ class Detached {
 // What one thread of an overlap does.
 struct Worker {
   enum What {
-    kLooksUp,  // in an interpreter that others may look up in too
-    kStarts,   // an interpreter of its own, looks up there, and ends it
-    kEnds,     // an interpreter
+    kLooksUp,  // in an interpreter where others may look up too
+    kStarts,   // starts one of its own, looks up there, and ends it
+    kEnds,     // ends an interpreter
   };
   What what;
   Python* python;  // kStarts: the main interpreter
   Subject* subjects[2];
   unsigned how;
-  const LastAct* last_act;  // kStarts: planted there
+  const LastAct* last_act;  // kStarts: the last act to plant there
   std::size_t rounds;
 };
 
@@ -221,11 +221,11 @@ class Sequence {
         Fail(NameOf(object) + " died in " + NameOf(life));
       }
       if (object->lives_for_ever) {
-        Fail(NameOf(object) + " died, and nobody owned it");
+        Fail(NameOf(object) + " died, but nobody owned it");
       }
       object->is_dead = true;
       life->deaths.push_back(object);
-      // Nothing that it owns dies before.
+      // An interpreter's objects must not die before it ends.
       for (const Life::Owned& owned : life->owned) {
         if (owned.object != object) continue;
         if (!life->is_ending) Fail(NameOf(object) + " died early");
@@ -241,14 +241,14 @@ class Sequence {
       PyInterpreterState* const state = PyInterpreterState_Get();
       const std::lock_guard<std::recursive_mutex> lock(mutex_);
       life = LifeOf(state);
-      Check(life != nullptr, "a last act in no interpreter");
+      Check(life != nullptr, "a last act without an interpreter");
     }
     Say(std::string("the last act of ") + NameOf(act.place) + ":");
     LookUp(*act.subject, life, act.how, &act, nullptr);
   }
 
  private:
-  // 0 when nothing is left.
+  // The next byte of the input; 0 at its end.
   unsigned Byte() { return position_ < size_ ? data_[position_++] : 0; }
 
   Subject& NextSubject() { return *subjects_[Byte() % subjects_.size()]; }
@@ -352,7 +352,7 @@ class Sequence {
     pythons_.push_back(Python{std::move(sub), state, life});
   }
 
-  // Of an interpreter in which nothing has been done yet.
+  // For an interpreter that was just started.
   Life* BeginLife(PyInterpreterState* state) {
     const std::lock_guard<std::recursive_mutex> lock(mutex_);
     lives_.push_back(Life{++last_number_});
@@ -379,7 +379,7 @@ class Sequence {
     sub->End();
     CheckEnd(life);
     const std::lock_guard<std::recursive_mutex> lock(mutex_);
-    // Another thread may have started one at that address meanwhile.
+    // Another thread may have started an interpreter at that address meanwhile.
     if (LifeOf(state) == life) alive_.erase(state);
   }
 
@@ -422,8 +422,8 @@ class Sequence {
     return &acts_.back();
   }
 
-  // A make may start and end interpreters, which moves others. The main
-  // interpreter's if this one has ended.
+  // make may start and end interpreters, which moves the others. If this one
+  // has ended, returns the main interpreter's index.
   std::size_t IndexOf(const Life* life) const {
     for (std::size_t i = 0; i < pythons_.size(); ++i) {
       if (pythons_[i].life == life) return i;
@@ -549,9 +549,9 @@ class Sequence {
     return PyThreadState_GetInterpreter(python.state);
   }
 
-  // One at a time: see examples/interpreter_farm/embedded_python.cc.
+  // One at a time; embedded_python.cc in examples/interpreter_farm says why.
   std::unique_ptr<SubInterpreter> StartAlone(SubInterpreter::Gil gil) {
-    // Nobody waits for this mutex while attached.
+    // A thread detaches before it waits for this mutex.
     std::unique_lock<std::mutex> lock(starts_, std::defer_lock);
     {
       const Detached detached;
@@ -570,8 +570,8 @@ class Sequence {
     }
   }
 
-  // In a make: lets other threads into their makes, and waits for one for a
-  // short while.
+  // Called in make. Lets other threads get into make, and waits a short while
+  // for one.
   void MeetOthers() {
     const Detached detached;
     const auto end =
@@ -586,9 +586,9 @@ class Sequence {
 
   // --- A lookup --------------------------------------------------------------
 
-  // By a thread that is attached to this life's interpreter; what for `how`
-  // says (kPending, ...). It is a last act or, if that is null, another lookup.
-  // `steps` runs in the make.
+  // Looks up in this life's interpreter, which the thread is attached to; `how`
+  // (kPending, ...) says what happens. `act` is the last act that looks up;
+  // null for any other lookup. `steps` runs in make.
   void LookUp(Subject& subject, Life* const life, unsigned how,
               const LastAct* act, const std::function<void()>& steps) {
     if (act != nullptr || t_thread != 0) ++g_operations;
@@ -613,7 +613,7 @@ class Sequence {
     const Make make = [&]() -> Object* {
       Check(++calls == 1, "make was called twice");
       Check(cached == nullptr || life->is_ending,
-            "make was called in spite of an object");
+            "make was called although there is an object");
       Check(PyErr_Occurred() == nullptr, "an error is pending in make");
       Say("its make is called");
       if (steps != nullptr) steps();
@@ -646,10 +646,10 @@ class Sequence {
     std::string expected_errors = failed ? "ValueError" : "";
     if (is_pending) expected_errors += failed ? " after KeyError" : "KeyError";
     if (errors != expected_errors) {
-      Fail("the error is '" + errors + "', and should be '" + expected_errors +
+      Fail("the error is '" + errors + "', but should be '" + expected_errors +
            "'");
     }
-    Check(caught == thrown, "the exception did not come through");
+    Check(caught == thrown, "the exception was not passed on");
     Interpreter* const interpreter = CurrentInterpreter();
     const bool has_record = interpreter != nullptr;
     Check(PyErr_Occurred() == nullptr, "CurrentInterpreter() set an error");
@@ -666,19 +666,19 @@ class Sequence {
     Check(calls == 1 || life->is_shared, "make was not called");
     if (failed || thrown != 0) {
       Check(made == nullptr || made->is_dead,
-            "what a make made that failed lives on");
+            "an object of a make that failed lives on");
       CheckResult(subject, life, result, nullptr);
       return;
     }
     if (!has_record) {
-      // Nobody can own it.
+      // There is no record that could own it.
       Check(made != nullptr && !made->is_dead, "an object died at once");
       made->lives_for_ever = true;
       CheckResult(subject, life, result, made);
       return;
     }
-    // The first one that was published, here or by an inner call; if threads
-    // overlap, the one that a first one of them returns.
+    // The first object that was published, here or by a nested call. If threads
+    // overlap, the one that the first of them returns.
     Object*& first = subject.objects[life];
     if (first == nullptr) {
       first = life->is_shared ? ObjectAt(subject, life, result) : made;
@@ -686,11 +686,11 @@ class Sequence {
     }
     CheckResult(subject, life, result, first);
     if (made != nullptr && made != first) {
-      Check(made->is_dead, "an object that is not needed lives on");
+      Check(made->is_dead, "a losing object was not released");
     }
   }
 
-  // Whether the interpreter may have a record, or have none, at the time of a
+  // Whether the interpreter may have a record, or may have none, at this
   // lookup.
   void CheckRecord(Life* life, const LastAct* act, bool has_record,
                    bool owns_some) {
@@ -704,7 +704,7 @@ class Sequence {
     Check(life->is_ending, "an interpreter has no record");
     Check(act == nullptr || act->place != Place::kAtExit,
           "an interpreter whose atexit runs has no record");
-    // As its dict goes, nobody finds the record that is still in there.
+    // When the dict goes, nobody finds the record that is still in it.
     Check(!owns_some || life->is_retired ||
               (act != nullptr && act->place == Place::kDict),
           "an interpreter that has objects has no record");
@@ -729,7 +729,7 @@ class Sequence {
     return found == subject.objects.end() ? nullptr : found->second;
   }
 
-  // What this cache was given in this life, and is alive.
+  // The live object of this cache and life at that address.
   Object* ObjectAt(const Subject& subject, const Life* life, void* address) {
     for (Object& object : objects_) {
       if (object.address == address && !object.is_dead &&
@@ -746,13 +746,13 @@ class Sequence {
   void CheckCurrent() {
     const Life* life = Now();
     if (LifeOf(PyInterpreterState_Get()) != life) {
-      Fail("the thread is not in " + NameOf(life));
+      Fail("the thread is not attached to " + NameOf(life));
     }
     for (const Subject* subject : subjects_) {
       void* const found = subject->Peek();
       CheckResult(*subject, life, found, CachedIn(*subject, life));
       Check(found == nullptr || subject->HasOneReference(found),
-            "an object does not have the cache's reference only");
+            "an object has more references than the cache's");
     }
     Check(PyErr_Occurred() == nullptr, "peek() set an error");
   }
@@ -768,8 +768,8 @@ class Sequence {
     current_ = before;
   }
 
-  // What died while this life ended: all that it owned, the last one first, and
-  // what lookups meanwhile made in vain.
+  // Checks what died while this life ended: everything that it owned, in
+  // reverse order of filling, and what lookups made in vain meanwhile.
   void CheckEnd(const Life* life) {
     const std::lock_guard<std::recursive_mutex> lock(mutex_);
     std::vector<Object*> released;
@@ -779,7 +779,7 @@ class Sequence {
       }
     }
     bool is_right = released.size() == life->owned.size();
-    // Those of one overlap in any order.
+    // Objects of one overlap may come in any order.
     for (std::size_t i = 0; is_right && i < released.size();) {
       const auto owned = life->owned.rbegin() + static_cast<std::ptrdiff_t>(i);
       std::set<Object*> expected;
@@ -797,7 +797,7 @@ class Sequence {
     if (is_right) return;
     std::string what = NameOf(life) + " released";
     for (const Object* object : released) what += ", " + NameOf(object);
-    what += ", and should have released";
+    what += ", but should have released";
     for (auto owned = life->owned.rbegin(); owned != life->owned.rend();
          ++owned) {
       what += ", " + NameOf(owned->object);
@@ -812,12 +812,12 @@ class Sequence {
       return;
     }
     const std::lock_guard<std::recursive_mutex> lock(mutex_);
-    std::string name = found == nullptr ? "null" : "what nobody made";
+    std::string name = found == nullptr ? "null" : "an unknown object";
     for (const Object& object : objects_) {
       if (object.address == found && found != nullptr) name = NameOf(&object);
     }
     Fail(NameOf(life) + " has " + name + " in " + NameOf(subject) +
-         ", and should have " + NameOf(expected));
+         ", but should have " + NameOf(expected));
   }
 
   void Check(bool condition, const char* what) {
@@ -877,7 +877,7 @@ class Sequence {
 
   Life* Now() { return pythons_[current_].life; }
 
-  // Null if there is no interpreter at this address.
+  // Null if no interpreter lives at this address.
   Life* LifeOf(PyInterpreterState* state) {
     const std::lock_guard<std::recursive_mutex> lock(mutex_);
     const auto found = alive_.find(state);
@@ -895,8 +895,8 @@ class Sequence {
   int depth_ = 0;
   int operations_ = 0;
 
-  // Threads that overlap share what is below. Whoever has the mutex calls
-  // nothing of Python's that might wait.
+  // Overlapping threads share everything below. Whoever holds the mutex must
+  // not call anything of Python's that might wait.
   std::recursive_mutex mutex_;
   std::vector<std::string> said_;
   int last_number_ = 0;

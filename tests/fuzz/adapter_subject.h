@@ -1,7 +1,7 @@
 #ifndef TESTS_FUZZ_ADAPTER_SUBJECT_H_
 #define TESTS_FUZZ_ADAPTER_SUBJECT_H_
 
-// The adapter's caches behind one interface, and what they hold.
+// The adapter's caches behind one interface, and the objects in them.
 
 #include <Python.h>
 
@@ -25,35 +25,35 @@ struct Object;
 struct Life {
   struct Owned {
     Object* object;
-    // Those with the same one came about while threads overlapped, in whichever
+    // Objects with the same number were filled by overlapping threads, in any
     // order. 0: in this order.
     int overlap;
   };
 
   int number;
-  Interpreter* interpreter = nullptr;  // if a lookup found it
-  std::vector<Owned> owned = {};  // to be released at its end, the last first
-  int in_use = 0;                 // how many lookups have not returned
-  bool is_shared = false;         // several threads look up there at a time
+  Interpreter* interpreter = nullptr;  // once a lookup has found it
+  std::vector<Owned> owned = {};  // to be released in reverse order at its end
+  int in_use = 0;                 // lookups that have not returned
+  bool is_shared = false;         // several threads may look up there
   bool is_ending = false;
-  bool is_retired = false;           // what it owns is being released
-  bool is_past_its_end = false;      // no lookup has found it any more
-  std::vector<Object*> deaths = {};  // since it began to end
+  bool is_retired = false;           // its objects are being released
+  bool is_past_its_end = false;      // lookups no longer find it
+  std::vector<Object*> deaths = {};  // since its end began
 };
 
-// What caches hold: a capsule or a Value, and what became of it. It outlives
-// both.
+// What caches hold: a capsule or a Value. Records what became of it, and
+// outlives it.
 struct Object {
   int number;
-  Life* owner;  // whose caches have it, or would
+  Life* owner;  // whose caches have it, or would have it
   const Subject* subject;
-  const LastAct* last_act;  // null: none
+  const LastAct* last_act;  // null for none
   void* address = nullptr;  // of the capsule or the Value
   bool is_dead = false;
-  bool lives_for_ever = false;  // made when nobody could own it any more
+  bool lives_for_ever = false;  // made too late to be owned by anybody
 };
 
-// The object is made, or dies; the thread is attached to an interpreter.
+// The object is born or dies; the thread is attached to an interpreter.
 void BeBorn(Object* object, void* address);
 void Die(Object* object);
 
@@ -77,10 +77,10 @@ class Value {
   Object* const object_;
 };
 
-// Null with a Python error set if it fails, or throws.
+// Returns null with a Python error set if it fails, or throws.
 using Make = std::function<Object*()>;
 
-// A cache of either class, with what each life has to find there.
+// A cache of any class, and each life's expected object.
 class Subject {
  public:
   explicit Subject(const char* name) : name_(name) {}
@@ -88,14 +88,14 @@ class Subject {
 
   const char* name() const { return name_; }
 
-  // Of the current interpreter, or, if it is not null, of one that the caller
-  // says is current.
+  // For the current interpreter. `given` is null, or what the caller passes as
+  // the current interpreter.
   virtual void* GetOrCreate(Interpreter* given, const Make& make) const = 0;
   virtual void* Peek() const = 0;
   virtual void Clear() const = 0;
-  // Of what it found.
+  // Whether the object that was found has one reference.
   virtual bool HasOneReference(void*) const { return true; }
-  // Whether a make that fails returns an object all the same.
+  // Whether a make that fails still returns an object.
   virtual bool MakesAlways() const { return false; }
 
   std::map<const Life*, Object*> objects;
@@ -132,7 +132,7 @@ class OfHandles : public Subject {
   cpython::HandleCache<Policy, Current> cache_;
 };
 
-// Makes return a std::unique_ptr.
+// make returns a std::unique_ptr.
 template <typename Policy>
 class OfPointers : public Subject {
  public:
@@ -151,7 +151,7 @@ class OfPointers : public Subject {
   cpython::PerInterpreter<Value, Policy> cache_;
 };
 
-// Makes return a Value.
+// make returns a Value.
 template <typename Policy>
 class OfValues : public Subject {
  public:

@@ -1,6 +1,6 @@
-// Takes bytes for a sequence of operations on interpreters and caches of every
-// policy, runs it, and compares each cache with its model after each operation.
-// A difference prints the sequence in words, and aborts.
+// Runs its input as a sequence of operations on interpreters and on caches with
+// every policy. Compares each cache with its model after each operation. At a
+// difference prints the sequence in words and aborts.
 
 #include <algorithm>
 #include <cstddef>
@@ -39,13 +39,13 @@ namespace {
 constexpr std::size_t kRegisteredPlaces = 24;
 constexpr std::size_t kBarePlaces = 8;
 constexpr std::size_t kPlaces = kRegisteredPlaces + kBarePlaces;
-constexpr int kChecksOfAll = 16;  // after so many operations
-constexpr int kDepth = 3;         // of lookups in accessors of lookups
+constexpr int kChecksOfAll = 16;  // operations between full checks
+constexpr int kDepth = 3;         // of nested lookups
 
 // What handles point to.
 struct Object {
   int number;
-  const Life* owner;  // null: no interpreter's
+  const Life* owner;  // null: made for a null interpreter
 };
 
 PyObject* HandleOf(Object* object) {
@@ -57,15 +57,15 @@ struct Thrown {
   int number;
 };
 
-// Where interpreters come and go, all at one address; a bare one stays.
+// A place where interpreters come and go at one address. A bare one stays.
 struct Place {
   std::optional<Interpreter> registered;
   std::optional<c10::impl::PyInterpreter> bare;
-  Life* life = nullptr;  // null until there is an interpreter
-  int in_use = 0;        // how many lookups for it have not returned
+  Life* life = nullptr;  // null while it is empty
+  int in_use = 0;        // lookups for it that have not returned
 };
 
-// What was done, to be told if it went wrong.
+// An operation, recorded for the failure report.
 struct Event {
   enum What {
     kRegister,
@@ -93,11 +93,11 @@ class Sequence {
   Sequence(const std::uint8_t* data, std::size_t size)
       : data_(data), size_(size) {
     const unsigned start = Byte();
-    // No interpreter and no cache is left of the sequence before, so indices
-    // may begin anew: then a sequence does the same each time.
+    // Nothing is left of the sequence before, so indices may start again. Then
+    // a sequence always does the same.
     constexpr std::size_t kIndices[] = {0, 29, 125, 509};
     SetLastIndex(kIndices[start & 3]);
-    // So that home indices begin at a small one, or at the end of a page.
+    // So that home indices start low, or at the end of a page.
     constexpr std::size_t kCrowds[] = {0, 3, 61, 126};
     for (std::size_t i = 0; i < kCrowds[start >> 2 & 3]; ++i) {
       homes_.insert(crowd_.emplace_back().home_index());
@@ -117,12 +117,12 @@ class Sequence {
  private:
   // --- The input -------------------------------------------------------------
 
-  // 0 when nothing is left.
+  // The next byte of the input; 0 at its end.
   unsigned Byte() { return position_ < size_ ? data_[position_++] : 0; }
 
   int NextCache() { return static_cast<int>(Byte() % subjects_.size()); }
 
-  // One of the places whose interpreters the cache takes.
+  // A place whose interpreters the cache accepts.
   Place& PlaceFor(const Subject& subject, unsigned byte) {
     if (!subject.TakesRegistered()) {
       return places_[kRegisteredPlaces + byte % kBarePlaces];
@@ -195,7 +195,7 @@ class Sequence {
 
     Check(!place.registered->retired(), "a new interpreter is retired");
     const std::uint64_t id = place.registered->id();
-    Check(id != 0 && ids_.insert(id).second, "its id is another one's");
+    Check(id != 0 && ids_.insert(id).second, "its id is not unique");
     std::size_t home = 0;
     while (homes_.count(home) > 0) ++home;
     Check(place.registered->home_index() == home,
@@ -248,8 +248,8 @@ class Sequence {
     CheckAfter(cache, nullptr);
   }
 
-  // As if that many other caches with SideTable had been filled; seldom, as if
-  // there had been as many as there can be.
+  // Pretends that many other caches with SideTable were filled; in rare cases,
+  // that no index is left.
   void TakeIndices(unsigned count) {
     if (indices_ran_out_) return;
     if (count == 0xFF) {
@@ -289,8 +289,8 @@ class Sequence {
     }
   }
 
-  // A null place for a null interpreter. `accessor` says what the accessor
-  // does, should it be called.
+  // A null place means a null interpreter. `accessor` says what the accessor
+  // does if it is called.
   template <typename InterpreterType>
   void LookupOf(int cache, InterpreterType* interpreter, Place* place,
                 unsigned accessor) {
@@ -307,7 +307,7 @@ class Sequence {
     const Accessor act = [&]() -> PyObject* {
       Add({Event::kAccessor, depth_, life, cache, 0});
       Check(++calls == 1, "the accessor was called twice");
-      Check(!is_hit, "the accessor was called in spite of a handle");
+      Check(!is_hit, "the accessor was called although there is a handle");
       const LookedUp outer = looked_up_;
       looked_up_ = {cache, place};
       ++depth_;
@@ -345,7 +345,7 @@ class Sequence {
       caught_c10_error = true;
     }
 
-    Check(caught == thrown, "the accessor's exception did not come through");
+    Check(caught == thrown, "the accessor's exception was not passed on");
     if (is_hit) {
       Check(calls == 0 && !caught_c10_error, "no hit");
       CheckHandle(cache, result, cached, life);
@@ -363,9 +363,9 @@ class Sequence {
 
   // --- Checks ----------------------------------------------------------------
 
-  // After an operation: the cache that it was about (a negative number: none)
-  // for all interpreters, its interpreter (null: none) in all caches; and
-  // everything now and then.
+  // Called after each operation. Checks its cache (unless negative) for all
+  // interpreters, and its interpreter (unless null) in all caches. Sometimes
+  // checks everything.
   void CheckAfter(int cache, Place* place) {
     ++g_operations;
     if (++operations_ % kChecksOfAll == 0) {
@@ -389,7 +389,7 @@ class Sequence {
     const std::size_t expected = subjects_[cache]->model().Occupancy();
     if (occupancy != expected) {
       Fail(NameOf(cache) + ": occupancy() is " + std::to_string(occupancy) +
-           ", and should be " + std::to_string(expected));
+           ", but should be " + std::to_string(expected));
     }
     Check(subjects_[cache]->Capacity() == subjects_[cache]->model().Capacity(),
           "capacity() is wrong");
@@ -421,7 +421,7 @@ class Sequence {
                    const Life* life) {
     if (found == expected) return;
     Fail(NameOf(life) + " has " + NameOf(found) + " in " + NameOf(cache) +
-         ", and should have " + NameOf(expected));
+         ", but should have " + NameOf(expected));
   }
 
   void Check(bool condition, const char* what) {
@@ -468,7 +468,7 @@ class Sequence {
       }
       return name;
     }
-    return "what nobody made in this sequence";
+    return "an object that is not of this sequence";
   }
   int NumberOf(const Place& place) const {
     return static_cast<int>(&place - places_);
@@ -572,7 +572,7 @@ class Sequence {
 
   std::vector<Event> events_;
   int depth_ = 0;
-  // By the innermost lookup whose accessor runs.
+  // The innermost lookup whose accessor is running.
   struct LookedUp {
     int cache;
     Place* place;
@@ -590,7 +590,7 @@ class Sequence {
   };
   std::vector<Registered> registered_;
   std::set<std::uint64_t> ids_;
-  std::set<std::size_t> homes_;  // those of live interpreters
+  std::set<std::size_t> homes_;  // of live interpreters
 
   std::vector<std::unique_ptr<Subject>> subjects_;
   std::deque<Interpreter> crowd_;

@@ -7,7 +7,7 @@
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
   std::atexit([] {
-    std::fprintf(stderr, "%lld operations, no difference to the model\n",
+    std::fprintf(stderr, "%lld operations, no difference from the model\n",
                  multislot::fuzz::g_operations.load());
   });
   return 0;

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
-// What libFuzzer, or main.cc, calls first, and then with each input. In
-// entry.cc.
+// libFuzzer or main.cc calls these: the first one once, the second one with
+// each input. They are in entry.cc.
 extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv);
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size);
@@ -14,15 +14,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
 namespace multislot {
 namespace fuzz {
 
-// Runs the sequence of operations that the bytes stand for; aborts at the first
-// difference to the model. Each fuzzer has its own.
+// Runs the sequence of operations that the bytes stand for. Aborts at the first
+// difference from the model. Each fuzzer defines its own.
 void RunSequence(const std::uint8_t* data, std::size_t size);
 
-// How many operations all inputs so far came to. The last line that the process
-// prints says it too.
+// The number of operations of all inputs so far. The process prints it at its
+// end.
 inline std::atomic<long long> g_operations{0};
 
-// Counts a lookup that has not returned yet.
+// Counts a lookup until it returns.
 class InUse {
  public:
   explicit InUse(int* count) : count_(count) { ++*count_; }

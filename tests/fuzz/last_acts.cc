@@ -10,7 +10,7 @@ namespace multislot {
 namespace fuzz {
 namespace {
 
-// None of this fails but for want of memory.
+// These calls fail only if memory runs out.
 template <typename T>
 T* NotNull(T* pointer) {
   if (pointer == nullptr) {
@@ -22,7 +22,7 @@ T* NotNull(T* pointer) {
 }
 void IsZero(int result) { NotNull(result == 0 ? &result : nullptr); }
 
-// An error that is pending is nothing that the act should see.
+// The act must not see a pending error.
 void Run(const LastAct* act) {
   PyObject* type;
   PyObject* error;
@@ -40,12 +40,12 @@ PyObject* NewCapsule(const LastAct* act, PyCapsule_Destructor destructor) {
   return NotNull(PyCapsule_New(const_cast<LastAct*>(act), nullptr, destructor));
 }
 
-// Runs the act as it dies.
+// An object that runs the act as it dies.
 PyObject* NewDying(const LastAct* act) {
   return NewCapsule(act, [](PyObject* self) { Run(ActIn(self)); });
 }
 
-// Runs the act as it is called.
+// A function that runs the act when it is called.
 PyObject* NewFunction(const LastAct* act) {
   static PyMethodDef method = {"run",
                                [](PyObject* self, PyObject*) -> PyObject* {
@@ -59,7 +59,7 @@ PyObject* NewFunction(const LastAct* act) {
   return function;
 }
 
-// Does nothing, and keeps the object.
+// A function that does nothing but keep the object alive.
 PyObject* NewKeeper(PyObject* object) {
   static PyMethodDef method = {
       "nothing", [](PyObject*, PyObject*) -> PyObject* { Py_RETURN_NONE; },
@@ -90,7 +90,7 @@ PyObject* NewModule(const LastAct* act) {
         Run(*static_cast<const LastAct**>(
             PyModule_GetState(static_cast<PyObject*>(module))));
       }};
-  // All that is asked of a spec is its name.
+  // The spec needs nothing but a name.
   PyObject* types = NotNull(PyImport_ImportModule("types"));
   PyObject* spec =
       NotNull(PyObject_CallMethod(types, "SimpleNamespace", nullptr));
@@ -122,11 +122,11 @@ PyObject* NewInstance(const LastAct* act) {
   Dying* dying =
       NotNull(PyObject_New(Dying, reinterpret_cast<PyTypeObject*>(type)));
   dying->act = act;
-  Py_DECREF(type);  // the object has a reference of its own
+  Py_DECREF(type);  // the object has its own reference
   return reinterpret_cast<PyObject*>(dying);
 }
 
-// An object of a class with this __del__().
+// An object whose class has this __del__().
 PyObject* NewWithDel(const LastAct* act) {
   PyObject* function = NewFunction(act);
   PyObject* type =
@@ -167,13 +167,13 @@ const char* NameOf(Place place) {
     case Place::kAtFork:
       return "a capsule in a fork handler";
     case Place::kCache:
-      return "an object that a cache has";
+      return "an object in a cache";
   }
   return "";
 }
 
 void Plant(const LastAct* act) {
-  // Each has a key of its own.
+  // Each act has its own key.
   static thread_local char key[64];
   std::snprintf(key, sizeof(key), "dying.%p", static_cast<const void*>(act));
   PyObject* planted = nullptr;
@@ -216,7 +216,7 @@ void Plant(const LastAct* act) {
       IsZero(PyDict_SetItemString(MainDict(), key, planted));
       break;
     case Place::kCycle: {
-      // Collected at the end, not at some time in the middle of a lookup.
+      // The cycle is to be collected at the end, not during a lookup.
       PyObject* gc = NotNull(PyImport_ImportModule("gc"));
       Py_DECREF(NotNull(PyObject_CallMethod(gc, "disable", nullptr)));
       Py_DECREF(gc);

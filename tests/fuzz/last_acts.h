@@ -1,8 +1,8 @@
 #ifndef TESTS_FUZZ_LAST_ACTS_H_
 #define TESTS_FUZZ_LAST_ACTS_H_
 
-// What looks things up as it dies, and where in an interpreter it waits for
-// that: destructors of objects of all kinds, a module's m_free, callbacks of
+// Objects that look up as they die, and the places in an interpreter where they
+// wait for that: destructors of all kinds, a module's m_free, callbacks of
 // atexit.
 
 #include <Python.h>
@@ -13,32 +13,32 @@ namespace fuzz {
 class Subject;
 
 enum class Place {
-  kNowhere,  // it dies at once
-  kAtExit,   // what atexit calls
-  kSys,      // a capsule, an attribute of sys
+  kNowhere,  // dies at once
+  kAtExit,   // a callback of atexit
+  kSys,      // a capsule, as an attribute of sys
   kThread,   // a capsule in the dict of the thread state
   kDict,     // a capsule in the interpreter's dict
-  kModule,   // a module, in sys.modules: its m_free
-  kDealloc,  // an object of a type with a tp_dealloc of its own, in sys.modules
+  kModule,   // a module in sys.modules, by its m_free
+  kDealloc,  // an object in sys.modules whose type has a tp_dealloc
   kDel,      // a Python object with a __del__(), in __main__
-  kCycle,    // another one, which only the garbage collector finds
-  kAtFork,   // a capsule that os.register_at_fork() got: after all others
-  kCache,    // an object or a value that a cache has, which plants it itself
+  kCycle,    // the same in a cycle, for the garbage collector
+  kAtFork,   // a capsule in a fork handler, which goes last
+  kCache,    // an object or value in a cache; make plants it
 };
-inline constexpr unsigned kPlaces = 10;  // without kCache
+inline constexpr unsigned kPlaces = 10;  // not counting kCache
 
-// In words.
+// The place in words.
 const char* NameOf(Place place);
 
 struct LastAct {
   Place place;
-  Subject* subject;  // what is looked up, and
-  unsigned how;      // how; see Sequence::LookUp()
+  Subject* subject;  // where it looks up
+  unsigned how;      // and how; see Sequence::LookUp()
   void (*run)(const LastAct& act);
 };
 
-// Makes the current interpreter run the act once, there; at its end at the
-// latest. The act lives until then.
+// Lets the current interpreter run the act once, at that place, at its end at
+// the latest. The act must live until then.
 void Plant(const LastAct* act);
 
 }  // namespace fuzz

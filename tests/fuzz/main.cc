@@ -1,11 +1,11 @@
-// Drives a fuzzer where there is no libFuzzer: with the files that it is given,
-// then with pseudo-random inputs from a seed that is always the same, and from
-// one that is not, but printed.
+// Runs a fuzzer without libFuzzer: first on the files given, then on
+// pseudo-random inputs from a fixed seed, then on some from a random seed,
+// which it prints.
 //
 //   core_fuzz_test [--operations=N] [--seed=S] [--seconds=T] [FILE...]
 //
-// N operations from each seed, T seconds at most, 10 by default; with S only
-// from that one.
+// Runs N operations per seed, but at most T seconds (10 by default). With S,
+// uses only that seed.
 
 #include <chrono>
 #include <cstddef>
@@ -50,7 +50,7 @@ void RunRandom(unsigned seed, long long operations, int seconds) {
   int inputs = 0;
   while (g_operations - before < operations && Clock::now() < end) {
     std::vector<std::uint8_t> input(1 + random() % kLongestInput);
-    // In some inputs few interpreters meet often, in others many do once.
+    // In some inputs few interpreters meet often, in others many meet rarely.
     const unsigned mask = random() | 0x0F;
     for (std::uint8_t& byte : input) {
       byte = static_cast<std::uint8_t>(random() & mask);

@@ -10,31 +10,31 @@
 namespace multislot {
 namespace fuzz {
 
-// One interpreter, from its registration to its end. Another interpreter at the
-// same address is another life. Of a bare interpreter no end is known.
+// One interpreter, from its registration to its end. The next interpreter at
+// its address is another life. A bare interpreter has no known end.
 struct Life {
   int number;
   bool is_bare;
   bool is_over;
 };
 
-// What a call on a cache has to give.
+// What a call on a cache must return.
 struct Expected {
   PyObject* handle;
   bool throws_c10_error;
 };
 
-// What a cache has to remember, written as plainly as it can be. For one
-// thread: then the contract leaves nothing open.
+// What a cache must remember, as simply as possible. For one thread only: then
+// the contract determines every result.
 class Model {
  public:
   virtual ~Model() = default;
 
-  // Whether a lookup is a hit, so that the accessor is not called, and with
-  // which handle. A null life stands for a null interpreter.
+  // Whether a lookup hits, without calling the accessor, and with which handle.
+  // A null life means a null interpreter.
   virtual bool IsHit(const Life* life, PyObject** handle) const = 0;
 
-  // What a lookup that missed returns when its accessor has returned this.
+  // What a lookup that missed returns if its accessor returned `made`.
   virtual Expected AfterAccessor(const Life* life, PyObject* made) = 0;
 
   virtual PyObject* Peek(const Life* life) const = 0;
@@ -43,7 +43,7 @@ class Model {
   virtual void Clear() = 0;
 };
 
-// The caches that have a slot for each of `capacity` interpreters.
+// Caches with slots for `capacity` interpreters.
 class SlotsModel : public Model {
  public:
   explicit SlotsModel(std::size_t capacity) : capacity_(capacity) {}
@@ -80,7 +80,7 @@ class SlotsModel : public Model {
   void Clear() override { handles_.clear(); }
 
  protected:
-  // Whether there is a slot for one more interpreter.
+  // Whether another interpreter gets a slot.
   virtual bool MayFill() { return Occupancy() < capacity_; }
 
  private:
@@ -88,7 +88,7 @@ class SlotsModel : public Model {
   std::map<const Life*, PyObject*> handles_;
 };
 
-// SideTable: the first fill takes an index, if there is one left.
+// SideTable: the first fill takes an index, if one is left.
 class TableModel : public SlotsModel {
  public:
   explicit TableModel(const bool* indices_ran_out)
@@ -110,7 +110,7 @@ class TableModel : public SlotsModel {
 };
 
 // SingleSlot and c10::PyHandleCache: the first interpreter has the slot for
-// ever; single_slot.h says what else is different.
+// ever. single_slot.h lists other differences.
 class SingleModel : public Model {
  public:
   bool IsHit(const Life* life, PyObject** handle) const override {
@@ -124,7 +124,7 @@ class SingleModel : public Model {
 
   Expected AfterAccessor(const Life* life, PyObject* made) override {
     if (life == nullptr || life->is_over) return {made, false};
-    // It missed, so another call filled the slot while the accessor ran.
+    // The lookup missed, so another call filled the slot during the accessor.
     if (is_filled_ && life == owner_) return {nullptr, true};
     if (!is_filled_) {
       is_filled_ = true;

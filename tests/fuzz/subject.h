@@ -22,7 +22,7 @@ namespace fuzz {
 
 using Accessor = std::function<PyObject*()>;
 
-// A cache of any policy, with the model that it is compared with.
+// A cache of any policy, and the model that it is compared with.
 class Subject {
  public:
   Subject(const char* name, std::unique_ptr<Model> model)
@@ -32,10 +32,10 @@ class Subject {
   const char* name() const { return name_; }
   Model& model() const { return *model_; }
 
-  // Which interpreters it takes; asked about others it must not be.
+  // Which interpreters it accepts; it must not be called with others.
   virtual bool TakesRegistered() const = 0;
   virtual bool TakesBare() const = 0;
-  // Whether a null interpreter is no mistake.
+  // Whether it accepts a null interpreter.
   virtual bool TakesNull() const = 0;
 
   virtual PyObject* Lookup(Interpreter* interpreter,
@@ -46,12 +46,12 @@ class Subject {
   virtual PyObject* Peek(c10::impl::PyInterpreter* interpreter) const = 0;
   virtual std::size_t Occupancy() const = 0;
   virtual std::size_t Capacity() const = 0;
-  // Makes it forget everything.
+  // Forgets everything.
   virtual void Clear() = 0;
-  // Destroys the cache, and makes another one at the same address.
+  // Destroys the cache and makes another one at the same address.
   virtual void Renew() = 0;
 
-  // How many lookups are in the middle of it.
+  // Lookups in it that have not returned.
   int in_use = 0;
 
  private:
@@ -102,7 +102,7 @@ class SubjectOf : public Subject {
   }
 
   std::size_t Occupancy() const override {
-    // The reference would look at interpreters that are gone.
+    // The reference cache would read interpreters that are gone.
     if constexpr (kIsReference) {
       return model().Occupancy();
     } else {
@@ -124,7 +124,7 @@ class SubjectOf : public Subject {
   template <typename InterpreterType>
   PyObject* LookupOf(InterpreterType* interpreter, const Accessor& accessor) {
     if constexpr (kTakes<InterpreterType>) {
-      // By turns as what is passed in registers, and as what is not.
+      // Alternately an accessor that fits into registers and one that does not.
       passed_in_registers_ = !passed_in_registers_;
       if (!passed_in_registers_) return cache_->ptr_or(interpreter, accessor);
       return cache_->ptr_or(interpreter, [&accessor] { return accessor(); });
