@@ -10,9 +10,8 @@
 namespace multislot {
 namespace cpython {
 
-// Calls function(i) for each i below the number of threads, each on a thread
-// that is attached to the interpreter by a thread state of its own. The caller
-// is not attached.
+// Calls function(i) for each i < threads, each on its own thread, attached to
+// the interpreter by its own thread state. The caller must not be attached.
 template <typename Function>
 void RunThreadsIn(PyInterpreterState* interpreter, std::size_t threads,
                   const Function& function) {
@@ -29,7 +28,7 @@ void RunThreadsIn(PyInterpreterState* interpreter, std::size_t threads,
   for (std::thread& thread : running) thread.join();
 }
 
-// The same for a caller that is attached, and lets go meanwhile.
+// The same for an attached caller, which detaches meanwhile.
 template <typename Function>
 void RunAttached(PyInterpreterState* interpreter, std::size_t threads,
                  const Function& function) {

@@ -1,5 +1,5 @@
-// (S42, S43) SingleInterpreterFastPath beside hooks that veto what it does, and
-// beside interpreters that no hook hears of.
+// (S42, S43) SingleInterpreterFastPath beside audit hooks that veto its
+// actions, and beside interpreters that no hook is told of.
 
 #include <Python.h>
 
@@ -27,14 +27,14 @@ PyObject* Make() {
   return PyCapsule_New(PyInterpreterState_Get(), nullptr, nullptr);
 }
 
-// Whether a lookup finds the current interpreter's own object.
+// Whether a lookup returns the current interpreter's own object.
 bool IsRight(const Cache& cache) {
   PyObject* object = cache.get_or_create(Make);
   return object != nullptr &&
          PyCapsule_GetPointer(object, nullptr) == PyInterpreterState_Get();
 }
 
-// Counts the blocks that CPython has of raw memory; a hook is one.
+// Counts CPython's blocks of raw memory. Each hook takes one.
 class RawBlocks {
  public:
   RawBlocks() {
@@ -101,7 +101,7 @@ bool IsAddition(const std::string& event) {
 bool IsEither(const std::string& event) {
   return IsOurs(event) || IsAddition(event);
 }
-// Whatever Register() has CPython tell the hooks.
+// Every event that CPython raises during Register().
 bool g_registering = false;
 bool IsWhileRegistering(const std::string&) { return g_registering; }
 bool IsWhileRegisteringButNoAddition(const std::string& event) {
@@ -140,7 +140,7 @@ class VetoTest : public ::testing::TestWithParam<Veto> {
   void AddVeto() { Add(Vetoes, const_cast<Veto*>(&GetParam())); }
 };
 
-// (S42) At most one hook is added in a runtime, however often modules register.
+// (S42) A runtime gets at most one hook, however often modules register.
 TEST_P(VetoTest, ThereIsAtMostOneHook) {
   for (int life = 0; life < 2; ++life) {
     Runtime runtime;
@@ -151,7 +151,7 @@ TEST_P(VetoTest, ThereIsAtMostOneHook) {
     Cache cache;
     EXPECT_TRUE(IsRight(cache));
     Register();
-    // What CPython keeps of the first time (a name, say) is no hook.
+    // What the first call makes CPython keep, such as a name, is no hook.
     RawBlocks blocks;
     for (int i = 0; i < 10000; ++i) Register();
     EXPECT_EQ(PyErr_Occurred(), nullptr);
@@ -176,7 +176,7 @@ TEST_P(VetoTest, ThereIsAtMostOneHook) {
   }
 }
 
-// The veto comes when modules have registered already.
+// The veto comes after modules have registered.
 TEST_P(VetoTest, TheVetoComesLater) {
   Runtime runtime;
   int additions = 0;
@@ -199,7 +199,7 @@ TEST_P(VetoTest, TheVetoComesLater) {
   EXPECT_TRUE(IsRight(cache));
 }
 
-// An error that is pending while modules register stays.
+// A pending error survives registering.
 TEST_P(VetoTest, APendingErrorStays) {
   Runtime runtime;
   AddVeto();
@@ -216,7 +216,7 @@ INSTANTIATE_TEST_SUITE_P(Of, VetoTest, ::testing::ValuesIn(kVetoes),
                            return std::string(veto.param.name);
                          });
 
-// (S42) Without a veto, and with interpreters that come and go.
+// (S42) No veto; interpreters come and go.
 TEST(AuditHooksTest, ThereIsOneHook) {
   for (int life = 0; life < 3; ++life) {
     Runtime runtime;
@@ -233,7 +233,7 @@ TEST(AuditHooksTest, ThereIsOneHook) {
   }
 }
 
-// Somebody registers in the middle of CPython's telling the hooks.
+// An audit hook registers while CPython calls the hooks.
 TEST(AuditHooksTest, RegisteringInAHook) {
   Runtime runtime;
   static int depth;
@@ -256,7 +256,7 @@ TEST(AuditHooksTest, RegisteringInAHook) {
   EXPECT_TRUE(IsRight(cache));
 }
 
-// A hook that looks something up, whatever interpreter it runs in.
+// A hook looks up in whichever interpreter it runs in.
 TEST(AuditHooksTest, LookingUpInAHook) {
   static const Cache cache;
   static int wrong;
@@ -269,8 +269,7 @@ TEST(AuditHooksTest, LookingUpInAHook) {
     EXPECT_TRUE(IsRight(cache));
     ASSERT_EQ(PySys_AddAuditHook(
                   [](const char* event, PyObject*, void*) {
-                    // Not while the thread's or interpreter's state is in part
-                    // gone.
+                    // The thread's or interpreter's state may be half gone.
                     if (inside || std::strncmp(event, "cpython.", 8) == 0) {
                       return 0;
                     }
@@ -292,8 +291,8 @@ TEST(AuditHooksTest, LookingUpInAHook) {
   EXPECT_EQ(wrong, 0);
 }
 
-// A hook vetoes all that the library might do in a first lookup: importing a
-// module, say. The lookup is right all the same, and sets no error.
+// A hook vetoes everything that the library might do in a first lookup, such as
+// importing a module. The lookup is right and sets no error.
 TEST(AuditHooksTest, AVetoInLookups) {
   static bool looking_up;
   static const HandleCache<SideTable> asks_always;
@@ -329,7 +328,7 @@ TEST(AuditHooksTest, AVetoInLookups) {
   }
 }
 
-// (S43) A runtime whose interpreters import nothing as they begin.
+// (S43) A runtime whose interpreters import nothing at their start.
 class BareRuntime {
  public:
   BareRuntime() {
@@ -376,9 +375,9 @@ TEST(BareTest, ARuntimeWithoutImportlib) {
 // From 3.12 on a thread cannot attach to such an interpreter: it has no GIL.
 #if PY_VERSION_HEX < 0x030C0000
 
-// (S43) An interpreter that PyInterpreterState_New() made: it has no modules,
-// nor what small integers need, and no hook hears anything in it. Some CPythons
-// cannot clear one, so a process that had one ends without finalising.
+// (S43) An interpreter made by PyInterpreterState_New(). It has no modules and
+// no small integers, and no audit hook hears of anything in it. Some CPythons
+// cannot clear one, so the process exits without finalising.
 [[noreturn]] void LookUpInABareInterpreter(bool registered_before) {
   static const Cache cache;
   Runtime runtime;

@@ -1,4 +1,4 @@
-// The C header, from C: the first CHECK that fails ends the program.
+// Tests the C header from C. The first failed CHECK ends the program.
 
 #include <Python.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 
 static multislot_cache g_sqrt = MULTISLOT_CACHE_INIT;
 static multislot_cache g_missing = MULTISLOT_CACHE_INIT;
-static multislot_cache g_counter;  // all zero, as good
+static multislot_cache g_counter;  // all zero is a valid initial value
 static int g_calls;
 
 static multislot_cache g_original = MULTISLOT_CACHE_INIT;
@@ -47,7 +47,7 @@ static void check_copies(void) {
   CHECK(multislot_get(&g_copy, make_list, &calls) == copy);
   CHECK(multislot_get(&g_original, make_list, &calls) == original);
 
-  // Elsewhere, and back again.
+  // A cache that is copied elsewhere and back starts empty each time.
   multislot_cache moved;
   memcpy(&moved, &g_original, sizeof(moved));
   CHECK(multislot_get(&moved, make_list, &calls) != original && calls == 3);

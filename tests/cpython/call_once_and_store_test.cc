@@ -1,5 +1,5 @@
-// CallOnceAndStore: pybind11's member functions, that fn() is called once, and
-// that nobody waits for ever.
+// CallOnceAndStore has pybind11's member functions, calls fn() once, and lets
+// no thread wait for ever.
 
 #include "multislot/cpython/call_once_and_store.h"
 
@@ -43,7 +43,7 @@ static_assert(std::is_trivially_destructible<Storage<std::string>>::value, "");
 static_assert(!std::is_copy_constructible<Storage<std::string>>::value, "");
 [[maybe_unused]] constexpr CallOnceAndStore<std::string> kConstantInitialised;
 
-// A reference that is given back by a destructor.
+// Owns a reference and releases it in its destructor.
 class Reference {
  public:
   explicit Reference(PyObject* object) : object_(object) {}
@@ -56,8 +56,8 @@ class Reference {
   PyObject* const object_;
 };
 
-// (A class of a module in Python alone: CPython 3.12 crashes without multislot
-// if `decimal` is imported again after a restart.)
+// (Uses a pure-Python module: if `decimal` is imported again after a restart,
+// CPython 3.12 crashes, even without multislot.)
 TEST(CallOnceAndStoreTest, AsPybind11UsersWriteIt) {
   int calls = 0;
   static Storage<Reference> storage;
@@ -90,7 +90,7 @@ TEST(CallOnceAndStoreTest, AsPybind11UsersWriteIt) {
   }
 }
 
-// As T(fn()), explicit constructors too, and T need not be movable.
+// T is constructed as T(fn()), even explicitly. It need not be movable.
 TEST(CallOnceAndStoreTest, WhatFnMayReturn) {
   Runtime runtime;
   static Storage<std::string> text;
@@ -115,8 +115,8 @@ struct Ends {
 };
 void Finalize(Ends& ends) { g_ended.push_back("finalize " + ends.name); }
 
-// finalize() is called in place of the destructor, at the interpreter's end,
-// and in the reverse order of making.
+// At the interpreter's end finalize() runs instead of the destructor, in the
+// reverse order of making.
 TEST(CallOnceAndStoreTest, Finalize) {
   g_ended.clear();
   static Storage<std::shared_ptr<Ends>> destroyed;
@@ -134,7 +134,7 @@ TEST(CallOnceAndStoreTest, Finalize) {
   EXPECT_EQ(g_ended, (std::vector<std::string>{"finalize second", "~first"}));
 }
 
-// What T is made of lives longer, though the gate is older.
+// A T dies before what it was made from, though its own call began first.
 TEST(CallOnceAndStoreTest, AValueGoesBeforeWhatItWasMadeFrom) {
   g_ended.clear();
   static Storage<Ends> part;
@@ -164,7 +164,7 @@ TEST(CallOnceAndStoreTest, AFailureIsPassedOnAndTriedAgain) {
       "yes");
 }
 
-// Mistakes have an answer.
+// Misuse throws.
 TEST(CallOnceAndStoreTest, WhereNothingIsStored) {
   static Storage<std::string> storage;
   EXPECT_THROW(static_cast<void>(storage.get_stored()), std::logic_error);
@@ -185,7 +185,7 @@ TEST(CallOnceAndStoreTest, WhereNothingIsStored) {
   EXPECT_EQ(storage.get_stored(), "main");
 }
 
-// fn() that comes back to its own storage: the inner one's result is stored.
+// fn() calls its own storage again; the inner result is stored.
 TEST(CallOnceAndStoreTest, FnRecurs) {
   Runtime runtime;
   static Storage<std::string> storage;
@@ -202,8 +202,8 @@ TEST(CallOnceAndStoreTest, FnRecurs) {
   EXPECT_EQ(storage.get_stored(), "inner");
 }
 
-// Late in the interpreter's end each call has a T of its own, and it can be
-// got.
+// Late in the interpreter's end each call makes its own T, which get_stored()
+// of that call returns.
 TEST(CallOnceAndStoreTest, LateInAnInterpretersEnd) {
   static Storage<std::string> storage;
   static const HandleCache<SideTable> looks_up;
@@ -231,8 +231,8 @@ TEST(CallOnceAndStoreTest, LateInAnInterpretersEnd) {
   EXPECT_EQ(late, 2);
 }
 
-// Of threads that want the same one calls fn(), which lets go of the GIL and
-// takes its time, and the others wait; in two interpreters at a time.
+// When several threads want one T, one calls fn(), which releases the GIL for a
+// while, and the others wait. In two interpreters at once.
 TEST(CallOnceAndStoreTest, OneThreadOfEachInterpreterCallsIt) {
   constexpr std::size_t kThreads = 4;
   Runtime runtime;
@@ -267,9 +267,8 @@ TEST(CallOnceAndStoreTest, OneThreadOfEachInterpreterCallsIt) {
   }
 }
 
-// Two that wait for each other, each with what the other one wants: as where
-// one thread imports a module that uses the storage, and fn() imports that
-// module.
+// Two threads wait for each other. That can happen when one thread imports a
+// module that uses the storage, and fn() imports that module.
 TEST(OnceGateTest, NobodyWaitsForEver) {
   Runtime runtime;
   internal::OnceGate gates[2];
@@ -284,8 +283,8 @@ TEST(OnceGateTest, NobodyWaitsForEver) {
   });
 }
 
-// A child of a fork, while another thread is in fn(): it does not wait for a
-// thread that it does not have.
+// A fork while another thread is in fn(). The child does not wait for that
+// thread, which it does not have.
 TEST(CallOnceAndStoreTest, AForkDuringFn) {
   Runtime runtime;
   static Storage<std::string> storage;

@@ -1,4 +1,4 @@
-// A shared object that looks things up, and is closed then.
+// A shared object that looks up and is then closed.
 
 #include <Python.h>
 
@@ -16,7 +16,7 @@ PyObject* MakeList() { return PyList_New(0); }
 
 }  // namespace
 
-// Whether each cache has an object, the same one each time.
+// Whether each cache returns an object, and the same one each time.
 extern "C" __attribute__((visibility("default"))) bool LookUp() {
   static const Cache<multislot::cpython::AskCPython> cache;
   static const Cache<multislot::cpython::SingleInterpreterFastPath> if_several;

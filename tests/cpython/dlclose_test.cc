@@ -1,5 +1,5 @@
-// A shared object that embeds the adapter is closed while interpreters have
-// what it made, and CPython has its callbacks.
+// A shared object that embeds the adapter is closed while interpreters own its
+// objects and CPython has its callbacks.
 
 #include <Python.h>
 #include <dlfcn.h>
@@ -37,7 +37,7 @@ TEST_P(DlcloseTest, TheMainInterpreterEndsAfterIt) {
   Open();
   EXPECT_TRUE(look_up());
   Close();
-  // An audited event, and atexit's.
+  // Raises an audit event; at the end atexit's callbacks run.
   EXPECT_EQ(PyRun_SimpleString("import sys; sys.audit('multislot.test')"), 0);
 }
 

@@ -11,8 +11,8 @@
 namespace multislot {
 namespace cpython {
 
-// The CPython of this process, from construction to destruction, with the
-// constructing thread attached to its main interpreter.
+// Runs CPython in this process from construction to destruction. The
+// constructing thread is attached to the main interpreter.
 class Runtime {
  public:
   Runtime() {
@@ -38,9 +38,9 @@ class Runtime {
   }
 };
 
-// A sub-interpreter, with a GIL of its own where there is such a thing and it
-// is asked for. Construct and destroy it on one thread that is attached to
-// another interpreter; attached or not, in between a thread enters it with In.
+// A sub-interpreter; with kOwn it has its own GIL if CPython supports that.
+// Construct and destroy it on one thread, attached to another interpreter.
+// Enter it with In.
 class SubInterpreter {
  public:
   enum Gil { kShared, kOwn };
@@ -86,7 +86,7 @@ class SubInterpreter {
   PyThreadState* state_ = nullptr;
 };
 
-// While it lives, this thread, attached to another interpreter, is in this one.
+// While it lives, this thread is attached to this interpreter instead.
 class In {
  public:
   explicit In(const SubInterpreter& interpreter)

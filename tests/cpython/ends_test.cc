@@ -1,11 +1,11 @@
-// (S31 to S34, S39 to S41) Interpreters end in hostile ways: objects look
-// things up after everything else is gone, end other interpreters, wait for
-// threads, keep what should have died. Whatever they do, no interpreter ever
-// gets another one's object, dead or alive.
+// (S31 to S34, S39 to S41) Interpreters end in hostile ways: objects look up
+// after everything else is gone, end other interpreters, wait for threads, keep
+// what should have died. Whatever happens, no interpreter may get an object of
+// another one, dead or alive.
 //
-// Each interpreter here has a life of its own, numbered, and each object knows
-// which life it was made in. Comparing addresses would not do: the memory of an
-// interpreter that ended goes to the next one, and these tests make sure of it.
+// Every interpreter here has a numbered life, and every object knows the life
+// that it was made in. Addresses would not tell: the next interpreter gets the
+// memory of one that ended, and these tests make sure of that.
 
 #include <Python.h>
 
@@ -47,19 +47,19 @@ namespace multislot {
 namespace cpython {
 namespace {
 
-// CPython's raw memory, with one difference: a large block that is freed goes
-// to the next caller that asks for the same size. An interpreter is such a
-// block, so the next interpreter has the address of the last one that ended,
-// also under AddressSanitizer. Counts the calls in all of CPython's domains.
+// CPython's raw memory, except that a large freed block goes to the next caller
+// that asks for that size. An interpreter is such a block, so the next
+// interpreter gets the address of the last one, even under AddressSanitizer.
+// Counts the calls in all of CPython's domains.
 class Memory {
  public:
-  // Needed again in each runtime: some CPythons forget it as they start anew.
+  // Called in each runtime: some CPythons forget the allocator at their start.
   static void Install() {
     PyMemAllocatorEx current;
     PyMem_GetAllocator(PYMEM_DOMAIN_RAW, &current);
     if (current.ctx == &g_domains[0]) return;
     {
-      // Who freed the blocks since, nobody told.
+      // Blocks may have been freed since without a call to this allocator.
       std::lock_guard<std::mutex> lock(Mutex());
       Sizes().clear();
       Freed().clear();
@@ -70,8 +70,8 @@ class Memory {
     Hook(PYMEM_DOMAIN_OBJ, {&g_domains[2], Malloc, Calloc, Realloc, Free});
   }
   static long calls() { return g_calls; }
-  // So many allocations succeed from now on, the next one fails, and those
-  // after it succeed again. A negative number: all succeed.
+  // From now on this many allocations succeed, the next one fails, and later
+  // ones succeed again. A negative number: all succeed.
   static void FailAfter(int allocations) { g_left = allocations; }
 
  private:
@@ -173,23 +173,23 @@ PyMemAllocatorEx Memory::g_domains[3];
 std::atomic<long> Memory::g_calls{0};
 std::atomic<int> Memory::g_left{-1};
 
-// Who made what. Knows objects by their address, and never looks inside one: a
-// wrong one may be freed long since.
+// Records the life in which each object was made. Knows objects by address
+// only, because a wrong object may already be freed.
 class Lives {
  public:
-  // A new life, the current interpreter's.
+  // Begins a new life of the current interpreter.
   static void Begin() {
     std::lock_guard<std::mutex> lock(Mutex());
     const bool is_new = Of().insert({PyInterpreterState_Get(), 0}).second;
     came_back += !is_new;
     Of()[PyInterpreterState_Get()] = ++g_last;
   }
-  // The current interpreter's.
+  // The current interpreter's life.
   static int Now() {
     std::lock_guard<std::mutex> lock(Mutex());
     return Of()[PyInterpreterState_Get()];
   }
-  // A new object of this life.
+  // Makes an object of this life.
   static PyObject* Make() {
     const int life = Now();
     PyObject* object = PyCapsule_New(
@@ -200,7 +200,7 @@ class Lives {
     Objects()[object] = life;
     return object;
   }
-  // Whether the object is alive, and of the current interpreter's life.
+  // Whether the object is alive and was made in the current life.
   static bool IsOwn(PyObject* object) {
     const int life = Now();
     std::lock_guard<std::mutex> lock(Mutex());
@@ -212,7 +212,7 @@ class Lives {
   static std::atomic<int> made;
   static std::atomic<int> died;
   static std::atomic<int> died_elsewhere;
-  static int came_back;  // how often an address did
+  static int came_back;  // addresses that were used again
 
  private:
   static void Die(PyObject* object) {
@@ -248,7 +248,7 @@ std::atomic<int> Lives::died_elsewhere{0};
 int Lives::came_back = 0;
 int Lives::g_last = 0;
 
-// The current interpreter is given, by libraries that can be given it.
+// Passes the current interpreter, if the cache has that overload.
 template <typename Cache>
 auto GetGiven(const Cache& cache, int)
     -> decltype(cache.get_or_create(CurrentInterpreter(), Lives::Make)) {
@@ -259,12 +259,12 @@ PyObject* GetGiven(const Cache& cache, long) {
   return cache.get_or_create(Lives::Make);
 }
 
-// The caches of all tests: one with room for each interpreter, and one that
+// Every test's caches: one with room for every interpreter, and one that
 // overflows at once.
 const Subject<SideTable> g_roomy;
 const Subject<FixedSlots<1>> g_tight;
 
-// Several lookups; whether each was right.
+// Looks up several times; whether each lookup was right.
 bool IsRight() {
   bool right = true;
   for (int i = 0; i < 2; ++i) {
@@ -275,7 +275,7 @@ bool IsRight() {
   return right;
 }
 
-// The same in an interpreter that is not about to end: it keeps what it has.
+// The same; the interpreter, which is not about to end, keeps its objects.
 bool IsRightAndStays() {
   PyObject* roomy = g_roomy.get_or_create(Lives::Make);
   PyObject* tight = g_tight.get_or_create(Lives::Make);
@@ -283,8 +283,8 @@ bool IsRightAndStays() {
          g_tight.get_or_create(Lives::Make) == tight;
 }
 
-// An object that calls a function as it dies, while it is attached to the
-// interpreter that is ending.
+// An object that calls a function as it dies. The thread is then attached to
+// the interpreter that is ending.
 using Function = std::function<void()>;
 PyObject* CallsAtItsEnd(Function function) {
   return PyCapsule_New(
@@ -295,7 +295,7 @@ PyObject* CallsAtItsEnd(Function function) {
       });
 }
 
-// Lookups by dying objects.
+// Counts the lookups of dying objects.
 std::atomic<int> g_late{0};
 std::atomic<int> g_late_and_wrong{0};
 void LookUpLate() {
@@ -303,7 +303,7 @@ void LookUpLate() {
   if (!IsRight()) ++g_late_and_wrong;
 }
 
-// Something to call that keeps the object; calling it does nothing.
+// A callable that keeps the object alive and does nothing.
 PyObject* CallableWith(PyObject* object) {
   static PyMethodDef nothing = {
       "nothing",
@@ -315,16 +315,16 @@ PyObject* CallableWith(PyObject* object) {
   return PyCFunction_New(&nothing, object);
 }
 
-// Where in an interpreter an object can be, in the order in which most CPythons
-// get there as the interpreter ends.
+// Where an interpreter can hold an object. Most CPythons drop them in this
+// order when the interpreter ends.
 enum class Place {
-  kAtExit,  // what atexit calls
+  kAtExit,  // a callback of atexit
   kSys,     // an attribute of sys
   kThread,  // the dict of the thread state
   kCodecs,  // what codecs.register() was given
   kDict,    // the interpreter's dict
   kCache,   // what a cache owns
-  kAtFork,  // what os.register_at_fork() was given: after all others
+  kAtFork,  // what os.register_at_fork() was given; dropped last
 };
 constexpr Place kPlaces[] = {Place::kAtExit, Place::kSys,  Place::kThread,
                              Place::kCodecs, Place::kDict, Place::kCache,
@@ -349,7 +349,7 @@ void CallWith(const char* module, const char* function, const char* keyword,
   }
 }
 
-// Puts the object there; takes over the reference.
+// Puts the object there; steals the reference.
 void Put(Place place, PyObject* object) {
   static std::atomic<int> number{0};
   const std::string name = "a test's " + std::to_string(++number);
@@ -402,7 +402,7 @@ class Runtime : public cpython::Runtime {
   Runtime() { Memory::Install(); }
 };
 
-// A sub-interpreter with a life, until it ends; `live` runs in it.
+// Runs `live` in a sub-interpreter with a new life, then ends it.
 void Live(SubInterpreter::Gil gil, const Function& live) {
   SubInterpreter sub(gil);
   In in(sub);
@@ -410,14 +410,14 @@ void Live(SubInterpreter::Gil gil, const Function& live) {
   live();
 }
 
-// The same of a runtime and its main interpreter.
+// The same for a runtime and its main interpreter.
 void LiveARuntime(const Function& live) {
   Runtime runtime;
   Lives::Begin();
   live();
 }
 
-// Some interpreters that come later, at the same address among others.
+// Later interpreters, some of them at the same address.
 void ExpectLaterOnesAreRight(SubInterpreter::Gil gil) {
   for (int i = 0; i < 2; ++i) {
     Live(gil, [] { EXPECT_TRUE(IsRightAndStays()); });
@@ -443,8 +443,8 @@ class EndsTest : public ::testing::Test {
   }
 };
 
-// (S31) The first lookup of an interpreter comes from an object that is among
-// the last to go.
+// (S31) An interpreter's first lookup comes from an object that is among the
+// last to die.
 TEST_F(EndsTest, TheFirstLookupIsLate) {
   Runtime runtime;
   Lives::Begin();
@@ -467,7 +467,7 @@ TEST_F(EndsTest, TheFirstLookupOfARuntimeIsLate) {
   }
 }
 
-// (S31) Late lookups everywhere, and earlier ones too.
+// (S31) Late lookups from every place, with and without earlier ones.
 TEST_F(EndsTest, LookupsUntilTheLast) {
   for (int life = 0; life < 2; ++life) {
     LiveARuntime([] {
@@ -496,7 +496,7 @@ PyObject* Ends(SubInterpreter* other) {
   return CallsAtItsEnd([other] { other->End(); });
 }
 
-// (S32) What X owns ends Y while X ends; then X's last objects look up.
+// (S32) X's end ends Y, because X owns it; then X's last objects look up.
 TEST_F(EndsTest, OneEndsAnotherWhileItEnds) {
   Runtime runtime;
   Lives::Begin();
@@ -526,7 +526,7 @@ TEST_F(EndsTest, OneEndsAnotherWhileItEnds) {
   EXPECT_TRUE(IsRightAndStays());
 }
 
-// (S32) W ends X, which ends Y, which ends Z, each in the middle of its end.
+// (S32) W's end ends X, whose end ends Y, whose end ends Z.
 TEST_F(EndsTest, NestedEnds) {
   Runtime runtime;
   Lives::Begin();
@@ -557,7 +557,7 @@ TEST_F(EndsTest, NestedEnds) {
   }
 }
 
-// (S32) A pool: one interpreter's end ends several, from several places.
+// (S32) One interpreter's end ends a whole pool, from several places.
 TEST_F(EndsTest, OneEndsSeveral) {
   Runtime runtime;
   Lives::Begin();
@@ -584,7 +584,7 @@ TEST_F(EndsTest, OneEndsSeveral) {
   }
 }
 
-// (S32) A new interpreter begins, looks up and ends while another one ends.
+// (S32) While one interpreter ends, another begins, looks up and ends.
 TEST_F(EndsTest, AnotherLivesWhileOneEnds) {
   Runtime runtime;
   Lives::Begin();
@@ -603,7 +603,7 @@ TEST_F(EndsTest, AnotherLivesWhileOneEnds) {
   }
 }
 
-// Attaches another thread to the interpreter, has it look up, and waits for it.
+// Another thread attaches to the interpreter and looks up; waits for it.
 void WaitForAThreadThatLooksUp(PyInterpreterState* interpreter) {
   PyThreadState* before = PyEval_SaveThread();
   std::thread([interpreter] {
@@ -616,8 +616,8 @@ void WaitForAThreadThatLooksUp(PyInterpreterState* interpreter) {
   PyEval_RestoreThread(before);
 }
 
-// (S33) As an interpreter ends, something waits for another thread that looks
-// up there. From 3.12 on CPython lets no thread attach once atexit's callbacks
+// (S33) While an interpreter ends, something waits for another thread that
+// looks up there. From 3.12 on, no thread can attach after atexit's callbacks
 // have run.
 TEST_F(EndsTest, AThreadLooksUpWhileItsInterpreterEnds) {
   Runtime runtime;
@@ -638,7 +638,7 @@ TEST_F(EndsTest, AThreadLooksUpWhileItsInterpreterEnds) {
         PyInterpreterState* self = PyInterpreterState_Get();
         const auto wait = [self] { WaitForAThreadThatLooksUp(self); };
         if (place == Place::kAtExit) {
-          // By an object that atexit's last callback lets go of.
+          // atexit's last callback drops the object.
           RunScript("import atexit\natexit.register(lambda: atexit._clear())");
         }
         Put(place, CallsAtItsEnd(wait));
@@ -655,8 +655,8 @@ PyObject* Dict() {
   return PyInterpreterState_GetDict(PyInterpreterState_Get());
 }
 
-// While it lives, what this thread allocates may leak: somebody keeps objects
-// for ever, and all that belongs to them.
+// While it lives, this thread's allocations may leak: the tests keep objects
+// for ever, and everything that belongs to them.
 class LeaksOnPurpose {
  public:
 #if defined(MULTISLOT_HAS_LSAN)
@@ -668,7 +668,7 @@ class LeaksOnPurpose {
 #endif
 };
 
-// (S34) Somebody keeps the interpreter's dict, for ever.
+// (S34) User code keeps the interpreter's dict for ever.
 TEST_F(EndsTest, TheDictIsKept) {
   LeaksOnPurpose leaks;
   Runtime runtime;
@@ -701,18 +701,18 @@ TEST_F(EndsTest, TheDictOfARuntimeIsKept) {
   }
 }
 
-// (S34) As Python code can do it: a list of all objects is never released.
+// (S34) The same from Python: a list of all objects is never released.
 TEST_F(EndsTest, AListOfAllObjectsIsKept) {
   LeaksOnPurpose leaks;
   const auto keep = [] {
     EXPECT_TRUE(IsRightAndStays());
-    // CPython's garbage collector tracks a dict with such a value.
+    // With such a value in it, the garbage collector tracks the dict.
     Put(Place::kDict, PyList_New(0));
     PyObject* all = nullptr;
     PyObject* get_objects = ImportAttr("gc", "get_objects")();
     all = PyObject_CallObject(get_objects, nullptr);
     Py_DECREF(get_objects);
-    ASSERT_NE(all, nullptr);  // and no Py_DECREF
+    ASSERT_NE(all, nullptr);  // never released
   };
   for (int i = 0; i < 2; ++i) {
     LiveARuntime([&] {
@@ -724,7 +724,7 @@ TEST_F(EndsTest, AListOfAllObjectsIsKept) {
   ExpectLaterRuntimesAreRight();
 }
 
-// (S34) The dict of one that is gone is let go by a later one at its address.
+// (S34) A later interpreter at the same address releases an ended one's dict.
 TEST_F(EndsTest, TheDictIsReleasedByALaterOne) {
   Runtime runtime;
   Lives::Begin();
@@ -743,7 +743,7 @@ TEST_F(EndsTest, TheDictIsReleasedByALaterOne) {
       if (looked_up_before) {
         EXPECT_EQ(g_roomy.get_or_create(Lives::Make), object);
       }
-      // What the dead one owned dies here, by no fault of the cache.
+      // The ended one's objects die here; not the cache's fault.
       Lives::died_elsewhere = 0;
       kept = Dict();
       Py_INCREF(kept);
@@ -755,8 +755,8 @@ TEST_F(EndsTest, TheDictIsReleasedByALaterOne) {
   EXPECT_TRUE(IsRightAndStays());
 }
 
-// What user code may do to an interpreter that makes it look as if it were at
-// its end, or as if it were not.
+// What user code may do so that an interpreter seems to be at its end, or seems
+// not to be.
 const char* const kForgeries[] = {
     "import sys; del sys.modules",
     "import sys; sys.modules = None",
@@ -767,8 +767,8 @@ const char* const kForgeries[] = {
     "import sys; sys.modules['atexit'] = None",
     "import sys; sys.modules.pop('atexit', None); sys.meta_path = []\n"
     "sys.path = []",
-    // Fake modules: register() keeps what it gets, drops it, raises, is not
-    // there, calls it at once, calls it twice.
+    // Fake modules whose register() keeps its argument, drops it, raises, is
+    // missing, calls it at once, or registers it twice.
     "import sys\n"
     "class Fake:\n"
     "  kept = []\n"
@@ -793,16 +793,16 @@ const char* const kForgeries[] = {
     "  def register(*args, **kwargs):\n"
     "    real(*args, **kwargs); return real(*args, **kwargs)\n"
     "sys.modules['atexit'] = Fake",
-    // Something else that is called register.
+    // Replaces register().
     "import atexit; atexit.register = lambda *args: 1 / 0",
-    // No builtins.
+    // Breaks imports.
     "import builtins; del builtins.__import__",
     "import builtins\n"
     "def refuse(*args, **kwargs): raise ImportError\n"
     "builtins.__import__ = refuse",
 };
 
-// Before an interpreter's first lookup, and between two.
+// Both before an interpreter's first lookup and between two lookups.
 TEST_F(EndsTest, ForgedSigns) {
   Runtime runtime;
   Lives::Begin();
@@ -830,8 +830,7 @@ TEST_F(EndsTest, ForgedSigns) {
   EXPECT_TRUE(IsRightAndStays());
 }
 
-// The same in runtimes, one after the other. Some leave CPython itself unable
-// to end.
+// The same in runtimes. Skips what leaves CPython itself unable to end.
 TEST_F(EndsTest, ForgedSignsInRuntimes) {
   for (const char* forgery : kForgeries) {
     if (std::strstr(forgery, "atexit") == nullptr &&
@@ -848,8 +847,8 @@ TEST_F(EndsTest, ForgedSignsInRuntimes) {
   }
 }
 
-// What a fake atexit.register() got outlives the interpreter, and is called in
-// a later one at the same address.
+// A fake atexit.register() keeps callbacks beyond the interpreter's end. They
+// are called in a later interpreter at the same address.
 TEST_F(EndsTest, CallbacksThatAreCalledElsewhere) {
   Runtime runtime;
   Lives::Begin();
@@ -894,8 +893,8 @@ TEST_F(EndsTest, CallbacksThatAreCalledElsewhere) {
   EXPECT_TRUE(IsRightAndStays());
 }
 
-// Somebody deletes all keys of the interpreter's dict. What was cached may be
-// gone then; what is found next is right.
+// User code clears the interpreter's dict. Cached objects may be gone then, but
+// the next lookups are right.
 TEST_F(EndsTest, TheDictIsCleared) {
   Runtime runtime;
   Lives::Begin();
@@ -920,7 +919,7 @@ TEST_F(EndsTest, TheDictIsCleared) {
   EXPECT_TRUE(IsRightAndStays());
 }
 
-// Somebody gives all keys of the interpreter's dict other values.
+// User code overwrites every value in the interpreter's dict.
 TEST_F(EndsTest, TheDictIsOverwritten) {
   Runtime runtime;
   Lives::Begin();
@@ -941,7 +940,7 @@ TEST_F(EndsTest, TheDictIsOverwritten) {
   }
 }
 
-// make() ends another interpreter, or makes one, or both.
+// make() ends another interpreter and makes a new one.
 TEST_F(EndsTest, MakeEndsAndMakesInterpreters) {
   Runtime runtime;
   Lives::Begin();
@@ -968,7 +967,7 @@ TEST_F(EndsTest, MakeEndsAndMakesInterpreters) {
   }
 }
 
-// The loser's object ends an interpreter, or looks up, as it is released.
+// The loser's object ends an interpreter and looks up as it is released.
 TEST_F(EndsTest, TheLosersEndIsAnothersToo) {
   Runtime runtime;
   Lives::Begin();
@@ -994,7 +993,7 @@ TEST_F(EndsTest, TheLosersEndIsAnothersToo) {
   ExpectLaterOnesAreRight(SubInterpreter::kShared);
 }
 
-// What user code does to the interpreter, make() does.
+// make() does what user code may do to the interpreter.
 TEST_F(EndsTest, ForgedSignsInMake) {
   Runtime runtime;
   Lives::Begin();
@@ -1018,13 +1017,13 @@ TEST_F(EndsTest, ForgedSignsInMake) {
   }
 }
 
-// Somebody copies all that is in one interpreter's dict to another's.
+// User code copies everything from one interpreter's dict to another's.
 TEST_F(EndsTest, TheDictIsCopied) {
   Runtime runtime;
   Lives::Begin();
   EXPECT_TRUE(IsRightAndStays());
   PyObject* kept = nullptr;
-  // From one that is alive, then from one that is gone.
+  // From a live interpreter, then from one that has ended.
   Live(SubInterpreter::kShared, [&] {
     EXPECT_TRUE(IsRightAndStays());
     kept = PyDict_Copy(Dict());
@@ -1047,13 +1046,13 @@ TEST_F(EndsTest, TheDictIsCopied) {
     });
   }
   Py_CLEAR(kept);
-  Lives::died_elsewhere = 0;  // by no fault of the cache
+  Lives::died_elsewhere = 0;  // not the cache's fault
   ExpectLaterOnesAreRight(SubInterpreter::kShared);
   EXPECT_TRUE(IsRightAndStays());
 }
 
-// What an interpreter has got it keeps until its dict is cleared: after the
-// callbacks of atexit have run, too, and while modules go.
+// An interpreter keeps its objects until its dict is cleared, even after
+// atexit's callbacks have run and while its modules go.
 TEST_F(EndsTest, ItKeepsItsObjectsUntilItsDictGoes) {
   static PyObject* roomy;
   static PyObject* tight;
@@ -1089,7 +1088,7 @@ TEST_F(EndsTest, ItKeepsItsObjectsUntilItsDictGoes) {
   }
 }
 
-// Interpreters that another thread ends than the one that looked up there.
+// Another thread ends the interpreter than the one that looked up there.
 TEST_F(EndsTest, AnotherThreadEndsThem) {
   Runtime runtime;
   Lives::Begin();
@@ -1112,7 +1111,7 @@ TEST_F(EndsTest, AnotherThreadEndsThem) {
         PyEval_RestoreThread(state);
         Py_EndInterpreter(state);
 #if PY_VERSION_HEX < 0x030C0000
-        // It leaves the GIL to the thread, which has no state to release it by.
+        // It leaves the thread the GIL but no thread state to release it with.
         PyThreadState* main = PyThreadState_New(PyInterpreterState_Main());
         PyThreadState_Swap(main);
         PyThreadState_Clear(main);
@@ -1125,7 +1124,7 @@ TEST_F(EndsTest, AnotherThreadEndsThem) {
   }
 }
 
-// Runtimes, each in a thread of its own.
+// Each runtime is in its own thread.
 TEST_F(EndsTest, EachRuntimeInAThreadOfItsOwn) {
   for (int i = 0; i < 4; ++i) {
     std::thread([i] {
@@ -1142,8 +1141,8 @@ TEST_F(EndsTest, EachRuntimeInAThreadOfItsOwn) {
 
 #if PY_VERSION_HEX >= 0x030C0000
 
-// Threads that have interpreters with a GIL each, one after the other: the
-// memory of one thread's goes to another thread's.
+// Each thread has interpreters with their own GIL, one after the other. They
+// get the memory of other threads' interpreters.
 TEST_F(EndsTest, LivesInParallel) {
   Runtime runtime;
   Lives::Begin();
@@ -1159,7 +1158,7 @@ TEST_F(EndsTest, LivesInParallel) {
         config.gil = PyInterpreterConfig_OWN_GIL;
         PyThreadState* state;
         {
-          // CPython sorts a table that all interpreters share as one begins.
+          // Starting one sorts a table that all interpreters share.
           std::lock_guard<std::mutex> lock(beginning);
           ASSERT_FALSE(
               PyStatus_Exception(Py_NewInterpreterFromConfig(&state, &config)));
@@ -1183,8 +1182,8 @@ TEST_F(EndsTest, LivesInParallel) {
 
 #endif  // PY_VERSION_HEX >= 0x030C0000
 
-// An interrupt (Ctrl-C) or another thread's exception comes before a first
-// lookup, which may run Python code to find its way: it is not lost.
+// Ctrl-C or an asynchronous exception arrives just before a first lookup, which
+// may run Python code. It must not be lost.
 TEST_F(EndsTest, InterruptsAreNotLost) {
   const auto is_delivered = [](PyObject* object) {
     if (object != nullptr) {
@@ -1226,15 +1225,15 @@ TEST_F(EndsTest, InterruptsAreNotLost) {
   Lives::came_back = 1;
 }
 
-// Memory runs out in the middle of a first lookup: null, or the right object.
+// Memory runs out during a first lookup: null, or the right object.
 TEST_F(EndsTest, OutOfMemory) {
   Runtime runtime;
   Lives::Begin();
   for (int i = 0; i < 40; ++i) {
     SCOPED_TRACE(i);
     Live(SubInterpreter::kShared, [&] {
-      // Which the adapter imports: CPython 3.12.1 and 3.13.0 crash by
-      // themselves where memory runs out during an import in a sub-interpreter.
+      // The adapter imports it. CPython 3.12.1 and 3.13.0 crash by themselves
+      // if memory runs out during an import in a sub-interpreter.
       RunScript("import atexit");
       Memory::FailAfter(i);
       PyObject* object = g_roomy.get_or_create(Lives::Make);
@@ -1252,9 +1251,9 @@ TEST_F(EndsTest, OutOfMemory) {
   ExpectLaterOnesAreRight(SubInterpreter::kShared);
 }
 
-// Memory runs out as the record is born. What is left of it is no reason to ask
-// for the interpreter's dict past its end: that would make one, and nobody
-// would free it.
+// Memory runs out while the record is made. What is left of it must not make
+// later lookups ask for the dict of an ended interpreter: CPython would make a
+// new one, which nobody would free.
 TEST_F(EndsTest, OutOfMemoryLeavesNothingToLookFor) {
   static long calls;
   Runtime runtime;
@@ -1287,9 +1286,8 @@ TEST_F(EndsTest, OutOfMemoryLeavesNothingToLookFor) {
   EXPECT_GT(failed, 0);
 }
 
-// (S39) A thread that goes from one interpreter to another and back, among few
-// and among many: a hit after the switch allocates nothing. The control
-// switches only.
+// (S39) A thread switches between interpreters, few or many. A hit after a
+// switch allocates nothing. The control only switches.
 TEST_F(EndsTest, AHitAfterASwitchAllocatesNothing) {
   Runtime runtime;
   Lives::Begin();
@@ -1320,7 +1318,7 @@ TEST_F(EndsTest, AHitAfterASwitchAllocatesNothing) {
     const long control = switch_and([] {});
     EXPECT_EQ(switch_and(hit), control);
     EXPECT_EQ(Lives::made, count + 1);
-    // One of them ends; others come.
+    // One of them ends; others begin.
     subs[0]->End();
     ExpectLaterOnesAreRight(SubInterpreter::kShared);
     for (const auto& sub : subs) {
@@ -1331,9 +1329,9 @@ TEST_F(EndsTest, AHitAfterASwitchAllocatesNothing) {
   }
 }
 
-// (S40) An object that a cache owns has a __del__ that uses builtins, which may
-// be gone when it runs. It is released all the same, once, in its interpreter,
-// and its error goes nowhere.
+// (S40) A cached object's __del__ uses builtins, which may be gone when it
+// runs. The object is still released once, in its interpreter, and its error is
+// dropped.
 TEST_F(EndsTest, ADelThatUsesBuiltins) {
   static std::atomic<int> here{0};
   static std::atomic<int> elsewhere{0};
@@ -1385,8 +1383,8 @@ TEST_F(EndsTest, ADelThatUsesBuiltins) {
   EXPECT_EQ(elsewhere, 0);
 }
 
-// (S41) Caches that do not live long leave their objects to the interpreter,
-// which releases them at its end.
+// (S41) Objects of short-lived caches stay with the interpreter, which releases
+// them at its end.
 TEST_F(EndsTest, ShortLivedCaches) {
   constexpr int kCaches = 1000;
   for (int i = 0; i < 2; ++i) {

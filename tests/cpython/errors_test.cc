@@ -1,5 +1,5 @@
-// (S35) A Python error is pending before a lookup. It is kept aside while
-// make() runs, and afterwards:
+// (S35) A Python error is pending before a lookup. It is saved while make()
+// runs, and afterwards:
 //
 //   make() returns an object      the pending error is set again
 //   make() throws a C++ exception the pending error is set again
@@ -28,8 +28,8 @@ namespace {
 
 using Make = std::function<PyObject*()>;
 
-// The error that is set, as an exception object, and unset: a new reference,
-// null if there is none.
+// Returns the error that is set as an exception object, and clears it. A new
+// reference; null if none is set.
 PyObject* TakeError() {
 #if PY_VERSION_HEX >= 0x030C0000
   return PyErr_GetRaisedException();
@@ -47,13 +47,13 @@ PyObject* TakeError() {
 #endif
 }
 
-// Sets it; does not take over the reference.
+// Sets the error; does not steal the reference.
 void SetError(PyObject* error) {
 #if PY_VERSION_HEX >= 0x030C0000
   Py_INCREF(error);
   PyErr_SetRaisedException(error);
 #else
-  // PyErr_SetObject() would make up a context.
+  // PyErr_SetObject() would add a context.
   PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(error));
   Py_INCREF(type);
   Py_INCREF(error);
@@ -61,7 +61,7 @@ void SetError(PyObject* error) {
 #endif
 }
 
-// A new exception; what is pending stays so.
+// A new exception. A pending error stays pending.
 PyObject* New(PyObject* type, const char* text) {
   PyObject* pending = TakeError();
   PyObject* error = PyObject_CallFunction(type, "s", text);
@@ -70,20 +70,20 @@ PyObject* New(PyObject* type, const char* text) {
   return error;
 }
 
-// Makes the second one the context of the first.
+// Makes `context` the context of `error`.
 void SetContext(PyObject* error, PyObject* context) {
   Py_XINCREF(context);
   PyException_SetContext(error, context);
 }
 
-// Borrowed.
+// Returns a borrowed reference.
 PyObject* ContextOf(PyObject* error) {
   PyObject* context = PyException_GetContext(error);
   Py_XDECREF(context);
   return context;
 }
 
-// The chain of contexts as text, "value, key": each error's argument.
+// The chain of contexts as text: "own, pending, first".
 std::string ChainOf(PyObject* error) {
   std::string chain;
   std::set<PyObject*> seen;
@@ -108,8 +108,8 @@ bool ChainHas(PyObject* error, PyObject* wanted) {
 
 PyObject* CallMake(void* make) { return (*static_cast<Make*>(make))(); }
 
-// Looks up as C++ code does, in a cache with room and in one without; and as C
-// code does. Each with a fresh cache.
+// Ways to look up: from C++, with and without a slot, and from C. Each uses a
+// fresh cache.
 struct Way {
   const char* name;
   PyObject* (*look_up)(Make);
@@ -143,7 +143,7 @@ const Way kWays[] = {
 class ErrorsTest : public ::testing::TestWithParam<Way> {
  protected:
   ErrorsTest() {
-    // With a traceback, and a context of its own.
+    // An error with a traceback and a context.
     PyObject* globals = PyDict_New();
     PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins());
     PyObject* none = PyRun_String(
@@ -172,7 +172,7 @@ class ErrorsTest : public ::testing::TestWithParam<Way> {
 
   PyObject* LookUp(Make make) const { return GetParam().look_up(make); }
 
-  // The pending error is the one that is set, as it was.
+  // The pending error is set again, unchanged.
   void ExpectItIsStillPending() {
     PyObject* error = TakeError();
     EXPECT_EQ(error, pending_);
@@ -189,7 +189,7 @@ class ErrorsTest : public ::testing::TestWithParam<Way> {
     Py_XDECREF(traceback);
   }
 
-  // make() fails with the error. What is set afterwards, borrowed.
+  // make() fails with `own`. Returns what is set afterwards, borrowed.
   PyObject* Fail(PyObject* own) {
     EXPECT_EQ(LookUp([own]() -> PyObject* {
                 SetError(own);
@@ -237,7 +237,7 @@ TEST_P(ErrorsTest, MakeSeesNoError) {
   ExpectItIsStillPending();
 }
 
-// make() runs Python code, which handles errors of its own.
+// make() runs Python code that handles its own errors.
 TEST_P(ErrorsTest, MakeHandlesErrors) {
   EXPECT_NE(LookUp([]() -> PyObject* {
               if (PyRun_SimpleString("try: 1 / 0\n"
@@ -251,12 +251,12 @@ TEST_P(ErrorsTest, MakeHandlesErrors) {
   ExpectItIsStillPending();
 }
 
-// make() looks other things up, one of which fails.
+// make() looks up in other caches; one of those lookups fails.
 TEST_P(ErrorsTest, MakeLooksUp) {
   PyObject* made = LookUp([this] {
     EXPECT_EQ(LookUp(ImportAttr("math", "no_such_thing")), nullptr);
     EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_AttributeError));
-    // With that one pending.
+    // While that error is pending.
     EXPECT_NE(LookUp(ImportAttr("bisect", "bisect")), nullptr);
     EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_AttributeError));
     PyErr_Clear();
@@ -287,7 +287,7 @@ TEST_P(ErrorsTest, MakeFails) {
   EXPECT_EQ(Py_REFCNT(pending_), references_ - 1);
 }
 
-// What make() reports is not an object yet, before 3.12.
+// make()'s error is not yet an object, before 3.12.
 TEST_P(ErrorsTest, MakeFailsByATextOnly) {
   EXPECT_EQ(LookUp([]() -> PyObject* {
               PyErr_SetString(PyExc_ValueError, "own");
@@ -325,8 +325,7 @@ TEST_P(ErrorsTest, MakeFailsBecauseOfThePendingError) {
   Py_DECREF(own);
 }
 
-// Both chains end in the same error: whichever way they are put together, it is
-// a chain that ends, and neither is lost.
+// Both chains end in the same error. The joined chain ends too, and has both.
 TEST_P(ErrorsTest, TheChainsShareAnError) {
   PyObject* own = New(PyExc_ValueError, "own");
   SetContext(own, context_);
@@ -346,7 +345,7 @@ TEST_P(ErrorsTest, MakeFailsWithThePendingErrorsContext) {
   EXPECT_TRUE(ChainHas(seen, pending_)) << ChainOf(seen);
 }
 
-// Chains that somebody has made a cycle of already: the lookup ends.
+// A chain is already a cycle. The lookup still returns.
 TEST_P(ErrorsTest, ACycleIsThereAlready) {
   PyObject* own = New(PyExc_ValueError, "own");
   PyObject* its = New(PyExc_TypeError, "its");
@@ -383,7 +382,7 @@ TEST_P(ErrorsTest, KeyboardInterruptIsPending) {
   Py_DECREF(interrupt);
 }
 
-// An error that is not an object yet, before 3.12.
+// The pending error is not yet an object, before 3.12.
 TEST_P(ErrorsTest, ATextOnlyIsPending) {
   PyErr_Clear();
   PyErr_SetString(PyExc_OSError, "text");
@@ -399,8 +398,7 @@ TEST_P(ErrorsTest, ATextOnlyIsPending) {
   Py_DECREF(own);
 }
 
-// One that an interpreter runs out of memory with: there is one object of it,
-// or a few, for the whole process.
+// MemoryError: the process has only one such object, or a few.
 TEST_P(ErrorsTest, MemoryErrorIsPendingAndIsMakesOwn) {
   PyErr_Clear();
   PyErr_NoMemory();
@@ -418,7 +416,7 @@ INSTANTIATE_TEST_SUITE_P(By, ErrorsTest, ::testing::ValuesIn(kWays),
                            return std::string(way.param.name);
                          });
 
-// What is only for C++: make() throws, with and without an error of its own.
+// C++ only: make() throws, with and without a Python error.
 class ThrowTest : public ErrorsTest {};
 
 TEST_P(ThrowTest, MakeThrows) {
@@ -450,8 +448,7 @@ INSTANTIATE_TEST_SUITE_P(By, ThrowTest, ::testing::Values(kWays[0], kWays[1]),
                            return std::string(way.param.name);
                          });
 
-// The loser of a race: its object's release runs Python code, with the error
-// pending.
+// A race's loser is released while the error is pending; that runs Python code.
 TEST_P(ErrorsTest, TheLosersObjectRaisesAsItDies) {
   ASSERT_EQ(TakeError(), pending_);
   Py_DECREF(pending_);
@@ -477,7 +474,7 @@ TEST_P(ErrorsTest, TheLosersObjectRaisesAsItDies) {
   Py_DECREF(type);
 }
 
-// A hit, with an error pending.
+// A hit while an error is pending.
 TEST_P(ErrorsTest, AHit) {
   const Subject<SideTable> cache;
   PyObject* made = cache.get_or_create([] { return PyList_New(0); });
@@ -486,7 +483,7 @@ TEST_P(ErrorsTest, AHit) {
   ExpectItIsStillPending();
 }
 
-// A lookup in a destructor that runs because of another C++ exception.
+// A destructor looks up while a C++ exception unwinds the stack.
 TEST(ThrowingTest, ALookupWhileAnExceptionIsInFlight) {
   cpython::Runtime runtime;
   struct LooksUp {

@@ -1,5 +1,5 @@
-// The adapter in a real CPython, one thread at a time. (Sn) is the number of
-// the scenario in docs/scenarios.md.
+// The adapter in a real CPython, one thread at a time. (Sn) is the number of a
+// scenario in docs/scenarios.md.
 
 #include "multislot/cpython/handle_cache.h"
 
@@ -43,7 +43,7 @@ class Runtime : public cpython::Runtime {
   }
 };
 
-// With so many slots, or with a table, which has no limit.
+// A cache with this many slots, or with a table, which has no limit.
 #ifdef FIXED_SLOTS
 template <std::size_t Slots>
 using CacheOf = Subject<FixedSlots<Slots>, Current>;
@@ -57,8 +57,7 @@ using Cache = CacheOf<8>;
 static_assert(std::is_trivially_destructible<Cache>::value, "");
 constexpr Cache kConstantInitialised;
 
-// A type whose objects count their births and deaths, and in which interpreter
-// they died.
+// Counts its objects' births and deaths, and the deaths in another interpreter.
 struct Counted {
   static int made;
   static int died;
@@ -70,7 +69,7 @@ int Counted::made = 0;
 int Counted::died = 0;
 int Counted::died_elsewhere = 0;
 
-// A capsule does: its destructor says where it runs.
+// A capsule will do: its destructor knows where it runs.
 PyObject* Counted::Make() {
   ++made;
   return PyCapsule_New(PyInterpreterState_Get(), nullptr, [](PyObject* self) {
@@ -156,7 +155,7 @@ TEST(HandleCacheTest, AnErrorThatIsSetSurvives) {
   Runtime runtime;
   Cache cache;
   PyErr_SetString(PyExc_KeyError, "from before");
-  // The first call makes the record and the object, the second hits.
+  // The first call makes the record and the object; the second one hits.
   EXPECT_NE(cache.get_or_create([] { return PyDict_New(); }), nullptr);
   EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_KeyError));
   EXPECT_NE(cache.get_or_create([] { return PyDict_New(); }), nullptr);
@@ -164,8 +163,8 @@ TEST(HandleCacheTest, AnErrorThatIsSetSurvives) {
   PyErr_Clear();
 }
 
-// (S5, S8, S9, S29) A thread goes back and forth between interpreters that are
-// alive together.
+// (S5, S8, S9, S29) A thread switches between interpreters that are alive
+// together.
 TEST(HandleCacheTest, EachInterpreterHasItsOwn) {
   Counted::Reset();
   {
@@ -187,7 +186,7 @@ TEST(HandleCacheTest, EachInterpreterHasItsOwn) {
       }
       EXPECT_EQ(handles.size(), 3u);
       EXPECT_EQ(Counted::made, 3);
-      // (S9) One's end does not touch the others'.
+      // (S9) The end of one does not affect the others.
       first.End();
       EXPECT_EQ(Counted::died, 1);
       In in(second);
@@ -202,10 +201,10 @@ TEST(HandleCacheTest, EachInterpreterHasItsOwn) {
   EXPECT_EQ(Counted::died_elsewhere, 0);  // (S10)
 }
 
-// Counts lives, and says when there were enough: when an address has come back,
-// which is what these tests are about. Where memory goes is up to CPython (of
-// 3.12's restarted sub-interpreters none came back in 1,000 lives) and to
-// AddressSanitizer, so it may not happen; the log says whether it did.
+// Counts lives until an address has come back, which these tests need. That
+// depends on CPython and on AddressSanitizer: of 3.12's restarted
+// sub-interpreters none came back in 1,000 lives. So there is a limit, and the
+// log says whether one came back.
 class Lives {
  public:
   ~Lives() {
@@ -216,7 +215,7 @@ class Lives {
         addresses_.size() < static_cast<std::size_t>(count_);
     return count_ >= (one_came_back ? 10 : 50);
   }
-  // The number of this one, which is that of the current interpreter.
+  // The number of the current interpreter's life.
   int Next() {
     addresses_.insert(PyInterpreterState_Get());
     return ++count_;
@@ -228,9 +227,9 @@ class Lives {
   std::set<PyInterpreterState*> addresses_;
 };
 
-// (S6, S7) An interpreter comes back with the same id, and as a rule the same
-// address: the main one, whose id is 0, or a sub-interpreter, 1, of which the
-// main one never takes part.
+// (S6, S7) An interpreter comes back with the same id and usually the same
+// address: the main interpreter with id 0, or a sub-interpreter with id 1
+// beside a main interpreter that never looks up.
 class RestartTest : public ::testing::TestWithParam<bool> {};
 
 TEST_P(RestartTest, NothingOutlivesFinalize) {
@@ -261,7 +260,7 @@ INSTANTIATE_TEST_SUITE_P(Of, RestartTest, ::testing::Bool(),
                                               : "TheMainOne";
                          });
 
-// (S7, S22) Sub-interpreters come and go until addresses come back; there are
+// (S7, S22) Sub-interpreters come and go until addresses come back. There are
 // more of them than slots.
 TEST(HandleCacheTest, SubInterpretersComeAndGo) {
   Counted::Reset();
@@ -281,7 +280,7 @@ TEST(HandleCacheTest, SubInterpretersComeAndGo) {
   }
 }
 
-// (S22) Without a slot an interpreter has an object all the same, and only one.
+// (S22) An interpreter without a slot still has exactly one object.
 TEST(HandleCacheTest, AnOverflowHasOneObjectToo) {
   Counted::Reset();
   {
@@ -305,7 +304,7 @@ TEST(HandleCacheTest, AnOverflowHasOneObjectToo) {
     EXPECT_EQ(Counted::made, 4);
     EXPECT_EQ(Counted::died, 2);
     EXPECT_EQ(Py_REFCNT(handle), 1);
-    // The slot is free, and another interpreter gets it.
+    // The slot is free now; another interpreter gets it.
     SubInterpreter second;
     In in(second);
     for (int round = 0; round < 3; ++round) {
@@ -318,8 +317,8 @@ TEST(HandleCacheTest, AnOverflowHasOneObjectToo) {
   EXPECT_EQ(Counted::died_elsewhere, 0);
 }
 
-// A cache in the memory of one that is gone, as members of C++ objects are,
-// finds nothing of that one's, with a slot or without.
+// A cache takes the memory of one that is gone, like members of C++ objects. It
+// finds nothing of the old one, with or without a slot.
 TEST(HandleCacheTest, ACacheInTheMemoryOfAnother) {
   Counted::Reset();
   Runtime runtime;
@@ -362,7 +361,7 @@ TEST(HandleCacheTest, TheInterpreterCanBeGiven) {
   }
 }
 
-// Given one that is not the thread's, a miss is the thread's own.
+// If another interpreter than the thread's is given, a miss uses the thread's.
 TEST(HandleCacheDeathTest, AnotherInterpreterIsGiven) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   Counted::Reset();
@@ -382,7 +381,7 @@ TEST(HandleCacheDeathTest, AnotherInterpreterIsGiven) {
 #endif
 }
 
-// (S4, S13) The accessor fills the slot before it returns: the loser's object
+// (S4, S13) The accessor fills the slot before it returns. The loser's object
 // is released at once.
 TEST(HandleCacheTest, TheLosersObjectIsReleased) {
   Counted::Reset();
@@ -399,7 +398,7 @@ TEST(HandleCacheTest, TheLosersObjectIsReleased) {
   EXPECT_EQ(Py_REFCNT(inner), 1);
 }
 
-// The same when both made the same object.
+// The same if both made the same object.
 TEST(HandleCacheTest, ALoserWithTheWinnersObjectGivesItsReferenceBack) {
   Runtime runtime;
   Cache cache;
@@ -416,8 +415,8 @@ TEST(HandleCacheTest, ALoserWithTheWinnersObjectGivesItsReferenceBack) {
   Py_DECREF(object);
 }
 
-// (S17) Objects that look things up as they die, while their interpreter ends:
-// before its dict is cleared, because of that, and after.
+// (S17) Objects look up as they die while their interpreter ends: before its
+// dict is cleared, because it is cleared, and after that.
 Cache g_cache;
 int g_lookups_while_dying;
 int g_wrong_while_dying;
@@ -462,9 +461,9 @@ TEST(HandleCacheTest, LookupsWhileTheInterpreterEnds) {
   }
 }
 
-// (S30) Py_FinalizeEx while a sub-interpreter is alive and caches hold both
-// interpreters' objects. CPython ends it from 3.13 on; before, it is CPython
-// that ends the process, with nothing of ours in the way.
+// (S30) Py_FinalizeEx while a sub-interpreter is alive and both interpreters
+// have cached objects. From 3.13 on CPython ends the sub-interpreter; before,
+// CPython ends the process.
 [[noreturn]] void FinalizeWithASubInterpreterAlive() {
   static const Cache cache;
   {

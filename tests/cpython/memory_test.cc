@@ -1,8 +1,8 @@
-// (S19, S22) Interpreters that come and go leave nothing of ours behind.
+// (S19, S22) Interpreters that come and go leave nothing of multislot behind.
 //
-// CPython itself leaks with every cycle, so what counts is the growth against
-// that of a control: the same loop in a process of its own, with the same
-// objects made and kept without multislot.
+// CPython itself leaks in every cycle, so the test compares with a control: the
+// same loop in another process, with the same objects made and kept without
+// multislot.
 
 #include <Python.h>
 #include <pthread.h>
@@ -27,7 +27,7 @@ namespace multislot {
 namespace cpython {
 namespace {
 
-// All cycles take minutes, so one CPython does all, and the others do a part.
+// All cycles take minutes, so only one CPython runs them all.
 #ifdef ALL_CYCLES
 constexpr int kPart = 1;
 #else
@@ -40,8 +40,8 @@ void Require(bool condition, const char* what) {
   std::abort();
 }
 
-// What one interpreter does: looks ten objects and ten values up, three times
-// each. Caches that overflow, for the objects.
+// Each interpreter looks up ten objects, in caches that overflow, and ten
+// values, three times each.
 HandleCache<FixedSlots<1>> g_caches[10];
 PerInterpreter<std::vector<int>> g_values[10];
 
@@ -59,9 +59,9 @@ void UseCaches() {
   }
 }
 
-// The interpreter keeps the objects just as long. The adapter imports atexit
-// and gives sys an attribute; for each sub-interpreter CPython 3.12 leaks three
-// blocks of the one, and of the other its name, which it interns.
+// The control. The interpreter keeps the objects as long. Imports atexit and
+// sets an attribute of sys like the adapter: for each sub-interpreter CPython
+// 3.12 leaks three blocks of the one, and the interned name of the other.
 void DoWithoutCaches() {
   PyObject* atexit = PyImport_ImportModule("atexit");
   Require(atexit != nullptr && PySys_SetObject("memory_test", atexit) == 0,
@@ -85,7 +85,7 @@ long ResidentKiB() {
   return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-// How many keys for thread-local data the process could still make.
+// How many more thread-specific data keys the process could make.
 int KeysLeft() {
   std::vector<pthread_key_t> keys;
   pthread_key_t key;
@@ -94,8 +94,8 @@ int KeysLeft() {
   return static_cast<int>(keys.size());
 }
 
-// Counts the blocks that CPython has allocated in two of its domains, objects
-// and what they are made of.
+// Counts the blocks that CPython has allocated for objects and for their
+// contents.
 class Blocks {
  public:
   static void Count() {
@@ -148,11 +148,11 @@ struct Growth {
 
   long kib;
   long blocks;
-  int keys;  // that are gone
+  int keys;  // used up
 };
 
-// What the cycles cost the process, after a first tenth that is not counted, in
-// a child process.
+// Runs the cycles in a child process; returns the memory that they cost. The
+// first tenth is not counted.
 template <typename Cycle>
 Growth Measure(int cycles, Cycle cycle) {
   int ends[2];
@@ -185,8 +185,8 @@ Growth Measure(int cycles, Cycle cycle) {
 void ExpectNoMore(const Growth& growth, const Growth& control, int cycles) {
   std::printf("%d cycles: %ld KiB and %ld blocks, control %ld KiB and %ld\n",
               cycles, growth.kib, growth.blocks, control.kib, control.blocks);
-  // Memory comes in arenas of up to 1 MiB, so less than one says nothing; what
-  // does is the blocks, which differ a little with the seed of hashes.
+  // Memory grows by arenas of up to 1 MiB, so less than that says nothing. The
+  // number of blocks does; it varies a little with the hash seed.
   EXPECT_LE(static_cast<double>(growth.kib),
             1.02 * static_cast<double>(control.kib) + 1024);
   EXPECT_LE(growth.blocks, control.blocks + cycles / 5);

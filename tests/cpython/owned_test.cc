@@ -1,5 +1,5 @@
-// What an interpreter owns, by its table: in which order it is released, and
-// what lookups do that find no slot, or nothing yet.
+// What an interpreter's table owns: the order in which it is released, and
+// lookups that find no slot or nothing yet.
 
 #include <Python.h>
 
@@ -26,7 +26,7 @@ static_assert(sizeof(HandleCache<SideTable>) == sizeof(void*), "");
 static_assert(sizeof(HandleCache<>) <= 2 * sizeof(void*), "");
 static_assert(sizeof(HandleCache<FixedSlots<3>>) == 7 * sizeof(void*), "");
 
-// Objects with a number, which say when they die.
+// Numbered objects that record their deaths.
 std::vector<std::intptr_t> g_died;
 void (*g_as_it_dies)() = nullptr;
 PyObject* NewObject(std::intptr_t number) {
@@ -49,7 +49,7 @@ class OwnedTest : public ::testing::Test {
   }
 };
 
-// The order is that of the fills in each interpreter, not that of the caches.
+// Each interpreter's order of fills counts, not the order of the caches.
 TEST_F(OwnedTest, TheLastOneIsReleasedFirst) {
   Runtime runtime;
   const Subject<SideTable> tables[40];  // so that the table grows
@@ -79,8 +79,7 @@ TEST_F(OwnedTest, TheLastOneIsReleasedFirst) {
   }
 }
 
-// An object is made of another one, which has a cache of its own: the other one
-// is there until it is gone.
+// An object that was made from another cached object dies before it.
 TEST_F(OwnedTest, AnObjectGoesBeforeWhatItWasMadeFrom) {
   Runtime runtime;
   {
@@ -96,15 +95,15 @@ TEST_F(OwnedTest, AnObjectGoesBeforeWhatItWasMadeFrom) {
   EXPECT_EQ(g_died, (std::vector<std::intptr_t>{2, 1}));
 }
 
-// Objects that look things up as they are released find the interpreter ended,
-// and so do those that come after them: nothing is filled any more.
+// Objects that look up as they are released find the interpreter ended. So do
+// the objects released after them: nothing is filled any more.
 TEST_F(OwnedTest, WhatIsReleasedFindsTheInterpreterEnded) {
   Runtime runtime;
   static const Subject<SideTable> caches[3];
   static const Subject<FixedSlots<1>> fixed;
   static int made_late;
   made_late = 0;
-  static Interpreter* interpreter;  // whoever kept it finds it ended too
+  static Interpreter* interpreter;  // a kept pointer finds it ended too
   for (int life = 0; life < 3; ++life) {
     g_died.clear();
     g_as_it_dies = nullptr;
@@ -137,7 +136,7 @@ TEST_F(OwnedTest, WhatIsReleasedFindsTheInterpreterEnded) {
   EXPECT_EQ(made_late, 3 * 3 * 3);
 }
 
-// A PyHandleCache keeps borrowed references in the same table: those are not
+// A PyHandleCache keeps borrowed references in the same table. They are not
 // released.
 TEST_F(OwnedTest, BorrowedHandlesAreNotReleased) {
   Runtime runtime;
@@ -163,7 +162,7 @@ TEST_F(OwnedTest, BorrowedHandlesAreNotReleased) {
   Py_DECREF(object);
 }
 
-// (S4) Two calls that make the same object: one reference is kept.
+// (S4) Two calls make the same object; one reference is kept.
 TEST_F(OwnedTest, ALoserThatMadeTheSameObject) {
   Runtime runtime;
   PyObject* object = NewObject(7);
@@ -187,7 +186,7 @@ TEST_F(OwnedTest, ALoserThatMadeTheSameObject) {
   Py_DECREF(object);
 }
 
-// Counts what Python allocates.
+// Counts Python's allocations.
 class Allocations {
  public:
   Allocations() {
@@ -237,8 +236,8 @@ class Allocations {
 int Allocations::calls = 0;
 PyMemAllocatorEx Allocations::g_before[3];
 
-// Neither the first lookup of a cache, but for make(), nor one that finds no
-// slot has Python do anything.
+// A cache's first lookup, except for its make(), and a lookup without a slot
+// use nothing of Python.
 TEST_F(OwnedTest, LookupsTakeNoPython) {
   Runtime runtime;
   static PyObject* object;

@@ -1,6 +1,5 @@
-// What PerInterpreter has that HandleCache has not: what make() may return, and
-// values of all kinds. The scenarios of HandleCache are played with it too
-// (subject.h).
+// What only PerInterpreter has: what make() may return, and values of all
+// kinds. HandleCache's scenarios are run on it too (subject.h).
 
 #include "multislot/cpython/per_interpreter.h"
 
@@ -37,7 +36,7 @@ static_assert(std::is_trivially_destructible<PerInterpreter<int>>::value, "");
 static_assert(!std::is_copy_constructible<PerInterpreter<int>>::value, "");
 [[maybe_unused]] constexpr PerInterpreter<std::string> kConstantInitialised;
 
-// A value can be of a class that is not complete where its cache is.
+// The class of a value may be incomplete where the cache is declared.
 struct Later;
 struct HasLater {
   PerInterpreter<Later> later;
@@ -46,11 +45,11 @@ struct Later {
   int number = 5;
 };
 
-// What happened to values, in order: born, or with a minus died.
+// The values that were born, and negated those that died, in order.
 std::vector<int> g_events;
 std::function<void()> g_as_one_dies;
 
-// A value that cannot be moved, knows its interpreter, and tells.
+// A value that cannot be moved. It knows its interpreter and records events.
 class Told {
  public:
   explicit Told(int number)
@@ -119,7 +118,7 @@ TYPED_TEST(EachPolicyTest, EachInterpreterHasItsOwn) {
   EXPECT_EQ(g_events, (Events{1, 2, -2, 2, -2, 3, -3, -1}));
 }
 
-// In whatever way make() returns it.
+// make() may return it in any of these ways.
 struct Derived : Told {
   using Told::Told;
 };
@@ -156,7 +155,7 @@ TEST_F(PerInterpreterTest, WhatMakeMayReturn) {
               "five");
     void (*const g)() = [] { g_events.push_back(6); };
     (*function.get_or_create([g] { return g; }))();
-    // make() itself may be anything that can be called, once.
+    // make() may be a callable that can be called only once.
     struct Make {
       std::unique_ptr<Told> operator()() && { return std::move(made); }
       std::unique_ptr<Told> made;
@@ -170,8 +169,8 @@ TEST_F(PerInterpreterTest, WhatMakeMayReturn) {
   EXPECT_EQ(g_events, (Events{1, 2, 3, 4, 6, 7, -7, 1000, -4, -3, -2, -1}));
 }
 
-// Values and objects that are made of each other go in the reverse order of
-// making, whatever cache they are in.
+// Values and objects that are made from each other die in the reverse order of
+// making, whichever caches they are in.
 TEST_F(PerInterpreterTest, AValueGoesBeforeWhatItWasMadeFrom) {
   static const PerInterpreter<Told, SideTable> part;
   static const HandleCache<FixedSlots<1>> object;
@@ -204,7 +203,7 @@ TEST_F(PerInterpreterTest, AValueGoesBeforeWhatItWasMadeFrom) {
   }
 }
 
-// So many that the table grows.
+// Enough for the table to grow.
 TEST_F(PerInterpreterTest, ThousandsOfValues) {
   constexpr int kValues = 3000;
   const auto values =
@@ -227,7 +226,7 @@ TEST_F(PerInterpreterTest, ThousandsOfValues) {
   EXPECT_EQ(g_events, expected);
 }
 
-// A failure is passed on, leaves nothing, and is tried again.
+// A failure is passed on, leaves nothing behind, and is retried.
 TEST_F(PerInterpreterTest, Failures) {
   Runtime runtime;
   static const PerInterpreter<Told> values;
@@ -245,7 +244,7 @@ TEST_F(PerInterpreterTest, Failures) {
               nullptr);
     expect_error(PyExc_KeyError);
     EXPECT_EQ(g_events, Events{});
-    // What comes with an error is destroyed.
+    // A value that comes with an error is destroyed.
     EXPECT_EQ(values.get_or_create([] {
       PyErr_SetString(PyExc_OSError, "half made");
       return Told(1);
@@ -268,14 +267,14 @@ TEST_F(PerInterpreterTest, Failures) {
         std::runtime_error);
     EXPECT_EQ(g_events, (Events{1, -1, 2, -2}));
   }
-  // Null without an error stays so.
+  // Null without an error is returned as null.
   EXPECT_EQ(values.get_or_create([] { return std::unique_ptr<Told>(); }),
             nullptr);
   EXPECT_EQ(PyErr_Occurred(), nullptr);
   EXPECT_EQ(values.get_or_create([] { return Told(3); })->number(), 3);
 }
 
-// An error that is pending before is no failure of make().
+// An error that was already pending is not a failure of make().
 TEST_F(PerInterpreterTest, AnErrorThatIsPendingBefore) {
   Runtime runtime;
   static const PerInterpreter<Told> values;
@@ -293,7 +292,7 @@ TEST_F(PerInterpreterTest, AnErrorThatIsPendingBefore) {
   PyErr_Clear();
 }
 
-// A T that looks itself up as it is made: the inner one, which is there first,
+// A T that looks itself up while it is made. The inner T is there first, so it
 // is the interpreter's.
 struct LooksItselfUp {
   explicit LooksItselfUp(int depth_of_this);
@@ -340,8 +339,8 @@ TEST_F(PerInterpreterTest, AValueThatLooksItselfUp) {
   }
 }
 
-// A destructor may run Python, may leave an error, and finds one that was
-// pending pending again.
+// A destructor may run Python code and may leave an error. A pending error is
+// pending again for it.
 TEST_F(PerInterpreterTest, ADestructorThatRunsPython) {
   Runtime runtime;
   static const PerInterpreter<Told> values;
@@ -371,7 +370,7 @@ TEST_F(PerInterpreterTest, ADestructorThatRunsPython) {
   EXPECT_EQ(PyRun_SimpleString("assert reported == ['left by a destructor'], "
                                "reported\n"),
             0);
-  // At an interpreter's end too.
+  // Also at an interpreter's end.
   {
     SubInterpreter sub;
     In in(sub);
@@ -381,7 +380,7 @@ TEST_F(PerInterpreterTest, ADestructorThatRunsPython) {
   g_as_one_dies = nullptr;
 }
 
-// Over-aligned, both ways; and larger than a page.
+// Over-aligned for both ways of making; and larger than a page.
 struct alignas(256) Aligned {
   std::array<char, 5000> bytes = {};
 };
@@ -399,7 +398,7 @@ TEST_F(PerInterpreterTest, AnOverAlignedType) {
   }
 }
 
-// A class with operators of its own.
+// A class with its own operators.
 struct Awkward {
   Awkward* operator&() const { return nullptr; }
   static void* operator new(std::size_t) = delete;
@@ -413,7 +412,7 @@ TEST_F(PerInterpreterTest, AClassWithOperatorsOfItsOwn) {
   EXPECT_EQ(values.peek()->number, 8);
 }
 
-// Over Py_Finalize and Py_Initialize.
+// Across Py_Finalize and Py_Initialize.
 TEST_F(PerInterpreterTest, EachRuntimeHasItsOwn) {
   static const PerInterpreter<Told> values;
   for (int life = 1; life <= 10; ++life) {
@@ -463,7 +462,7 @@ TEST_F(PerInterpreterTest, AStructOfSeveralObjects) {
   EXPECT_EQ(GetTypes(), subs);
 }
 
-// In C.
+// The same in C.
 std::vector<void*> g_destroyed;
 void* MakeInC(void* arg) { return arg; }
 void DestroyInC(void* value) {
@@ -487,7 +486,7 @@ TEST_F(PerInterpreterTest, InC) {
   }
   EXPECT_EQ(g_destroyed, (std::vector<void*>{&first}));
   g_destroyed.clear();
-  // A failure, with and without a value, and a loser.
+  // A failure with and without a value, and a loser.
   static multislot_value_cache fails = MULTISLOT_CACHE_INIT;
   const auto fail = [](void* arg) -> void* {
     PyErr_SetString(PyExc_KeyError, "in C");

@@ -1,5 +1,5 @@
-// A race that ThreadSanitizer has to report, for tools/test_free_threaded.sh:
-// two threads write into the object that both look up.
+// A planted race, for tools/test_free_threaded.sh: ThreadSanitizer must report
+// it. Two threads write into the object that both look up.
 
 #include <Python.h>
 
@@ -24,7 +24,7 @@ int g_written = 0;
 
 // Returns once both threads have called it. Relaxed: neither sees what the
 // other did before. Detached: CPython may have to stop all attached threads
-// before the other one can come here.
+// before the other thread gets here.
 void Meet(std::atomic<int>& arrived) {
   PyThreadState* state = PyEval_SaveThread();
   arrived.fetch_add(1, std::memory_order_relaxed);

@@ -1,6 +1,6 @@
-// SingleInterpreterFastPath: when it asks CPython and when not, and that
-// lookups are right however another interpreter comes about. handle_cache_test,
-// which is built with it too, has what it shares with AskCPython.
+// SingleInterpreterFastPath: when it asks CPython which interpreter is current.
+// Lookups are right however a second interpreter is made. handle_cache_test,
+// which is also built with it, covers the rest.
 
 #include "multislot/cpython/single_interpreter_fast_path.h"
 
@@ -26,7 +26,7 @@ PyObject* Make() {
   return PyCapsule_New(PyInterpreterState_Get(), nullptr, nullptr);
 }
 
-// Whether a lookup finds the current interpreter's own object.
+// Whether a lookup returns the current interpreter's own object.
 bool IsRight(const Cache& cache) {
   PyObject* object = cache.get_or_create(Make);
   return object != nullptr &&
@@ -74,7 +74,7 @@ TEST(SingleInterpreterFastPathTest, AThreadThatNeverAskedAsks) {
   EXPECT_FALSE(Asks());
 }
 
-// Nobody registers in the other one.
+// The second interpreter does not register.
 TEST(SingleInterpreterFastPathTest, AsksOnceThereIsAnother) {
   Runtime runtime;
   Cache cache;
@@ -87,7 +87,7 @@ TEST(SingleInterpreterFastPathTest, AsksOnceThereIsAnother) {
     In in(sub);
     EXPECT_TRUE(IsRight(cache));
   }
-  // It stays so until somebody registers anew.
+  // It asks until somebody registers again.
   EXPECT_TRUE(Asks());
   EXPECT_TRUE(IsRight(cache));
   SingleInterpreterFastPath::Enable();
@@ -125,7 +125,7 @@ TEST(SingleInterpreterFastPathTest, AsksInASubInterpreter) {
   EXPECT_TRUE(IsRight(cache));
 }
 
-// The other one looked something up, and went, before anybody registered.
+// A second interpreter looked up and ended before anybody registered.
 TEST(SingleInterpreterFastPathTest, OneThatHasEndedDoesNotCount) {
   Runtime runtime;
   Cache cache;
@@ -157,8 +157,8 @@ TEST(SingleInterpreterFastPathTest, EachRuntimeBeginsAnew) {
   }
 }
 
-// PySys_AddAuditHook reports success where another hook forbids it by a
-// RuntimeError.
+// If another hook forbids it by a RuntimeError, PySys_AddAuditHook still
+// reports success.
 TEST(SingleInterpreterFastPathTest, AsksIfAnAuditHookForbidsOurs) {
   for (PyObject** forbids : {&PyExc_RuntimeError, &PyExc_ValueError}) {
     Runtime runtime;
@@ -194,9 +194,9 @@ TEST(SingleInterpreterFastPathTest, RegisterLeavesAnErrorAlone) {
   EXPECT_FALSE(Asks());
 }
 
-// The proof of the record's address ends while Register() runs: an audit hook
-// that it calls takes the witnesses away. Nothing would say then that the
-// interpreter has ended, if somebody keeps its dict too.
+// Enable() calls an audit hook that removes the witnesses, so the address is no
+// longer proven. If the interpreter's dict is kept too, nothing else would tell
+// that the interpreter has ended.
 TEST(SingleInterpreterFastPathTest, TheProofEndsWhileItEnables) {
   Cache cache;
   for (int life = 0; life < 3; ++life) {
@@ -239,9 +239,9 @@ TEST(SingleInterpreterFastPathTest, TheProofEndsWhileItEnables) {
 
 #if PY_VERSION_HEX >= 0x030C0000
 
-// An interpreter whose making CPython tells no audit hook: made by a thread
-// that is attached to none. (So are those that Python code makes, from 3.13
-// on.)
+// An interpreter that CPython announces to no audit hook, because the thread
+// that makes it is not attached. (From 3.13 on neither does it announce those
+// that Python code makes.)
 void LookUpInAnUnannouncedOne(const Cache& cache) {
   PyInterpreterConfig config = {};
   config.check_multi_interp_extensions = 1;
@@ -274,7 +274,7 @@ TEST(SingleInterpreterFastPathTest, AsksOnceThereIsAnUnannouncedOne) {
 
 #endif  // PY_VERSION_HEX >= 0x030C0000
 
-// An object that looks something up as it dies.
+// An object that looks up as it dies.
 Cache g_cache;
 int g_right_while_dying;
 PyObject* MakeOneThatLooksUp() {

@@ -1,8 +1,8 @@
 #ifndef TESTS_CPYTHON_SUBJECT_H_
 #define TESTS_CPYTHON_SUBJECT_H_
 
-// What the scenarios are played with: HandleCache, or, if VALUES is defined,
-// PerInterpreter behind HandleCache's interface.
+// The cache under test: HandleCache or, if VALUES is defined, PerInterpreter
+// behind HandleCache's interface.
 
 #include <Python.h>
 
@@ -39,7 +39,7 @@ class Subject {
 
  private:
   struct Value {
-    // Daemon threads may be unwound out of it.
+    // Daemon threads may be unwound out of it by pthread_exit().
     ~Value() noexcept(false) { Py_DECREF(object); }
     PyObject* object;
   };

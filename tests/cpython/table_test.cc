@@ -1,4 +1,4 @@
-// The table of records, with more live interpreters than it has places.
+// The table of records with more live interpreters than places.
 
 #include <Python.h>
 

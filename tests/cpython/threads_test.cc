@@ -1,8 +1,7 @@
-// The adapter in a real CPython, several threads at a time. (Sn) is the number
-// of the scenario in docs/scenarios.md. From CPython 3.12 on the
-// sub-interpreters here have a GIL each and so run at the same time; before,
-// and among threads of one interpreter, what interleaves is what lets go of the
-// GIL; in a free-threaded build, everything.
+// The adapter in a real CPython with several threads. (Sn) is the number of a
+// scenario in docs/scenarios.md. From CPython 3.12 on the sub-interpreters here
+// have their own GILs and run in parallel. Under a shared GIL, threads
+// interleave only where one releases it; in a free-threaded build, everywhere.
 
 #include <Python.h>
 
@@ -57,10 +56,9 @@ class ThreadsTest : public ::testing::Test {
   }
 };
 
-// What any code does now and then, if it is Python's: without a GIL, stops when
-// CPython stops the world; with one, hands it on if others wait for it. That
-// they get it sooner if this thread does not want it back at once saves time,
-// and nothing depends on it.
+// What Python code does now and then. Without a GIL it stops when CPython stops
+// the world; with one, it hands the GIL to waiting threads. A thread that does
+// not want the GIL back at once lets them have it sooner. That only saves time.
 void LetOthersRun() {
   ASSERT_EQ(PyRun_SimpleString("pass"), 0);
   PyThreadState* state = PyEval_SaveThread();
@@ -68,7 +66,7 @@ void LetOthersRun() {
   PyEval_RestoreThread(state);
 }
 
-// (S1, S4, S14) Every thread is in make() before any has made its object.
+// (S1, S4, S14) All threads are in make() before one has made its object.
 TEST_F(ThreadsTest, ThreadsOfOneInterpreterAllGetOneObject) {
   constexpr std::size_t kThreads = 8;
   Runtime runtime;
@@ -95,9 +93,9 @@ TEST_F(ThreadsTest, ThreadsOfOneInterpreterAllGetOneObject) {
   }
 }
 
-// (S4) Threads read what make() wrote into an object that they only hit: the
-// lookup alone has to have them see it. In a CPython that is built with
-// ThreadSanitizer, and without a GIL, it says so if not.
+// (S4) Threads only hit an object, and read what make() wrote into it. The
+// lookup alone must make that visible. ThreadSanitizer reports if it does not,
+// in a free-threaded CPython built with it.
 template <typename Policy>
 void ReadWhatMakeWrote() {
   constexpr std::size_t kReaders = 3;
@@ -123,7 +121,7 @@ void ReadWhatMakeWrote() {
                                  });
           }),
                     nullptr);
-          // Time for the readers to come to this cache.
+          // Gives the readers time to reach this cache.
           if (j % 20 == 0) LetOthersRun();
           continue;
         }
@@ -148,8 +146,7 @@ TEST_F(ThreadsTest, AHitSeesWhatMakeWroteThroughSlots) {
   ReadWhatMakeWrote<FixedSlots<2>>();
 }
 
-// (S15) Every thread's make() fails, and each has its own error; then one tries
-// again.
+// (S15) Every thread's make() fails with its own error; then one retries.
 TEST_F(ThreadsTest, AllFailAtOnce) {
   constexpr std::size_t kThreads = 8;
   Runtime runtime;
@@ -175,8 +172,8 @@ TEST_F(ThreadsTest, AllFailAtOnce) {
   EXPECT_EQ(OwnerOf(cache.get_or_create(Make)), PyInterpreterState_Get());
 }
 
-// (S8, S9) Interpreters fill and hit the same caches at the same time; more
-// interpreters than some of the caches have slots.
+// (S8, S9) Interpreters fill and hit the same caches at the same time. Some
+// caches have fewer slots than there are interpreters.
 TEST_F(ThreadsTest, InterpretersShareCaches) {
   constexpr std::size_t kInterpreters = 8;
   constexpr std::size_t kCaches = 50;
@@ -216,8 +213,8 @@ TEST_F(ThreadsTest, InterpretersShareCaches) {
   EXPECT_EQ(wrong, 0);
 }
 
-// (S11) make() imports, which takes import locks and lets go of the GIL, while
-// others want the same object.
+// (S11) make() imports, which takes import locks and releases the GIL, while
+// other threads want the same object.
 TEST_F(ThreadsTest, MakeImportsWhileOthersWantTheSame) {
   Runtime runtime;
   for (const char* module : {"json", "string", "textwrap", "bisect"}) {
@@ -231,8 +228,8 @@ TEST_F(ThreadsTest, MakeImportsWhileOthersWantTheSame) {
   }
 }
 
-// (S26) A thread that comes from outside is in the interpreter of its current
-// thread state: PyGILState's is the main one.
+// (S26) A thread from outside looks up for the interpreter of its current
+// thread state; with PyGILState that is the main one.
 TEST_F(ThreadsTest, CallbackThreadsAreWhereTheirThreadStateIs) {
   Runtime runtime;
   Subject<SideTable> cache;
@@ -255,7 +252,7 @@ TEST_F(ThreadsTest, CallbackThreadsAreWhereTheirThreadStateIs) {
   EXPECT_EQ(g_made, 2);
 }
 
-// (S5, S22) Sub-interpreters start, fill, and end on one thread, while another
+// (S5, S22) One thread starts, uses and ends sub-interpreters while another
 // hits in the main interpreter.
 TEST_F(ThreadsTest, HitsGoOnWhileInterpretersComeAndGo) {
   Runtime runtime;
@@ -284,7 +281,7 @@ TEST_F(ThreadsTest, HitsGoOnWhileInterpretersComeAndGo) {
     In in(sub);
     PyObject* handle = cache.get_or_create(Make);
     EXPECT_EQ(OwnerOf(handle), sub.interpreter());
-    // It has hits in the middle of each life.
+    // There are hits in the middle of each life.
     const int rounds_before = rounds;
     while (rounds == rounds_before) LetOthersRun();
     EXPECT_EQ(cache.get_or_create(Make), handle);
@@ -296,8 +293,8 @@ TEST_F(ThreadsTest, HitsGoOnWhileInterpretersComeAndGo) {
   EXPECT_EQ(wrong, 0);
 }
 
-// (S12) Threads fill, which takes the one lock, while another stops the world
-// again and again: without a GIL, every garbage collection does.
+// (S12) Threads fill, which takes the one lock, while another thread keeps
+// stopping the world, as every garbage collection does without a GIL.
 TEST_F(ThreadsTest, FillsDoNotHoldUpGarbageCollections) {
   constexpr int kThreads = 3;
   constexpr int kCaches = 2000;
@@ -306,7 +303,7 @@ TEST_F(ThreadsTest, FillsDoNotHoldUpGarbageCollections) {
   std::atomic<int> filling{kThreads};
   std::vector<Caches> all;
   for (int i = 0; i < kThreads; ++i) all.emplace_back(kCaches);
-  // One of them collects, the others fill.
+  // One thread collects; the others fill.
   RunAttached(PyInterpreterState_Get(), kThreads + 1, [&](std::size_t i) {
     if (i == kThreads) {
       do {

@@ -1,10 +1,9 @@
-// The witnesses that prove a record's address (record_life.h): what happens if
-// somebody keeps them, drops them, or does not let them be placed.
+// The witnesses that prove a record's address (record_life.h): user code keeps
+// them, drops them, or prevents them from being placed.
 //
-// What has to hold is always the same: no interpreter gets the object of one
-// that is gone. So each test does something nasty in some interpreters and lets
-// others come and go in between, until addresses are used again. ends_test has
-// unusual ends of all kinds.
+// In every case no interpreter may get an object of one that has ended. So each
+// test does something nasty in some interpreters and lets others come and go in
+// between, until addresses come back. ends_test covers other unusual ends.
 
 #include <Python.h>
 
@@ -30,12 +29,11 @@ namespace {
 
 using Cache = Subject<SideTable>;
 
-// Counts the lives of all interpreters of this process, so that an object can
-// tell for which one it was made: addresses and ids come back.
+// Numbers the lives of this process's interpreters, so that an object can tell
+// which one it was made for: addresses and ids come back.
 int g_life = 0;
 
-// Of the interpreter that a thread is attached to; kept where only that
-// interpreter has it.
+// The current interpreter's life; only that interpreter can reach it.
 int Life() {
   PyObject* life = PySys_GetObject("multislot_life");
   return life == nullptr ? 0 : static_cast<int>(PyLong_AsLong(life));
@@ -47,7 +45,7 @@ void BeginLife() {
   Py_DECREF(life);
 }
 
-// An object that knows for which life it was made.
+// An object that knows the life it was made for.
 int g_made = 0;
 PyObject* MakeOf(int life) {
   ++g_made;
@@ -62,14 +60,14 @@ bool IsOf(PyObject* object, int life) {
              reinterpret_cast<void*>(static_cast<std::intptr_t>(life + 1));
 }
 
-// Whether a lookup in the interpreter of this life finds its own object.
+// Whether a lookup returns an object of this life.
 bool IsRight(const Cache& cache, int life) {
   return IsOf(cache.get_or_create([life] { return MakeOf(life); }), life);
 }
 
 void RunScript(const char* script) { ASSERT_EQ(PyRun_SimpleString(script), 0); }
 
-// An object that calls the function as it dies.
+// An object that calls `function` as it dies.
 PyObject* NewDying(std::function<void()> function) {
   auto* copy = new std::function<void()>(std::move(function));
   return PyCapsule_New(copy, nullptr, [](PyObject* self) {
@@ -80,8 +78,8 @@ PyObject* NewDying(std::function<void()> function) {
   });
 }
 
-// Makes the object live as long as can be: in the fork handlers of the
-// interpreter, which CPython drops after the interpreter's dict.
+// Makes the object live as long as possible: in the interpreter's fork
+// handlers, which CPython drops after the interpreter's dict.
 void KeepToTheLast(PyObject* object) {
   PyObject* keep = PyImport_AddModule("__main__");
   ASSERT_EQ(PyObject_SetAttrString(keep, "last", object), 0);
@@ -92,14 +90,14 @@ void KeepToTheLast(PyObject* object) {
       "del callback, last\n");
 }
 
-// Interpreters come and go, as sub-interpreters of one runtime or as runtimes,
-// and what `nasty` does to one is not felt by the later ones.
+// Interpreters come and go, as sub-interpreters of one runtime or as main
+// interpreters. What `nasty` does to one must not affect later ones.
 enum class Kind { kSubInterpreters, kRuntimes };
 
 class WitnessesTest : public ::testing::TestWithParam<Kind> {
  protected:
-  // Lets `lives` interpreters come and go; each looks up what it may find of
-  // those before it, then does what is nasty.
+  // Lets `lives` interpreters come and go. Each looks up, to find leftovers of
+  // earlier ones, then calls `nasty`.
   void Play(int lives, const std::function<void(const Cache&, int life)>& nasty,
             bool looks_up_first = true) {
     std::set<PyInterpreterState*> addresses;
@@ -128,7 +126,7 @@ class WitnessesTest : public ::testing::TestWithParam<Kind> {
       in.reset();
       sub.reset();
       if (GetParam() == Kind::kRuntimes) runtime.reset();
-      // One that only looks up, and finds nothing old.
+      // This one only looks up; it must find nothing old.
       if (GetParam() == Kind::kSubInterpreters) {
         sub = std::make_unique<SubInterpreter>();
         in = std::make_unique<In>(*sub);
@@ -160,8 +158,8 @@ INSTANTIATE_TEST_SUITE_P(Of, WitnessesTest,
                                       : "SubInterpreters";
                          });
 
-// The interpreter's first lookup comes after its dict was cleared: no record is
-// born any more.
+// The interpreter's first lookup comes after its dict was cleared. No record is
+// made any more.
 TEST_P(WitnessesTest, TheFirstLookupIsLate) {
   int lookups = 0;
   Play(
@@ -171,7 +169,7 @@ TEST_P(WitnessesTest, TheFirstLookupIsLate) {
           ++lookups;
           EXPECT_TRUE(IsRight(cache, life));
           EXPECT_TRUE(IsRight(cache, life));
-          // It would never retire.
+          // A record made now would never retire.
           EXPECT_EQ(CurrentInterpreter(), nullptr);
         });
         KeepToTheLast(dying);
@@ -181,9 +179,9 @@ TEST_P(WitnessesTest, TheFirstLookupIsLate) {
   EXPECT_EQ(lookups, 6);
 }
 
-// Somebody takes the record's capsule out of the interpreter's dict and keeps
-// it, so that the record never ends. Once the interpreter is past its end no
-// other one is born: that would not end either.
+// User code takes the record's capsule out of the interpreter's dict and keeps
+// it, so that the record never ends. After the interpreter's end no other
+// record is made: that one would never end either.
 TEST_P(WitnessesTest, TheRecordIsTakenAway) {
   int lookups = 0;
   Play(6, [&](const Cache& cache, int life) {
@@ -202,8 +200,8 @@ TEST_P(WitnessesTest, TheRecordIsTakenAway) {
   EXPECT_EQ(lookups, 6);
 }
 
-// Somebody keeps the interpreter's dict, and all that the collector knows, from
-// an atexit callback too; before the first lookup and after it.
+// User code keeps the interpreter's dict and all objects that the collector
+// knows, also from an atexit callback. Before and after the first lookup.
 TEST_P(WitnessesTest, AllThatTheCollectorKnowsIsKept) {
   for (const bool looks_up_first : {false, true}) {
     Play(
@@ -224,8 +222,8 @@ TEST_P(WitnessesTest, AllThatTheCollectorKnowsIsKept) {
   }
 }
 
-// The interpreter's first lookup is in an atexit callback, in which all that
-// the collector knows is kept.
+// The interpreter's first lookup is in an atexit callback, which keeps all
+// objects that the collector knows.
 TEST_P(WitnessesTest, TheFirstLookupIsInAnAtExitCallback) {
   static const Cache* looked_up;
   looked_up = &cache_;
@@ -257,7 +255,7 @@ TEST_P(WitnessesTest, TheFirstLookupIsInAnAtExitCallback) {
       false);
 }
 
-// User code takes away what the adapter relies on.
+// User code removes what the adapter relies on.
 class ForgedTest : public WitnessesTest {
  protected:
   void Forge(const char* script, bool keeps_its_object) {
@@ -272,7 +270,7 @@ class ForgedTest : public WitnessesTest {
               EXPECT_EQ(g_made, made + (looks_up_first ? 0 : 1));
             }
             Py_INCREF(PyInterpreterState_GetDict(PyInterpreterState_Get()));
-            // Never given back.
+            // Never released.
             PyObject_GetAttrString(PyImport_AddModule("__main__"), "kept");
             PyErr_Clear();
           },
@@ -315,8 +313,8 @@ TEST_P(ForgedTest, SysHasSomethingElseOfThatName) {
       true);
 }
 
-// What one interpreter's fake atexit got is called in later ones, which lose no
-// speed by it.
+// Later interpreters call what a fake atexit got in earlier ones. That costs
+// them no speed.
 TEST_P(WitnessesTest, FunctionsOfInterpretersThatAreGone) {
   static std::vector<PyObject*> s_kept;
   static PyMethodDef method = {"keep",
@@ -342,7 +340,7 @@ TEST_P(WitnessesTest, FunctionsOfInterpretersThatAreGone) {
           Py_XDECREF(PyObject_CallObject(s_kept[i], nullptr));
         }
         EXPECT_TRUE(is_proven());
-        // Its own one, which says that it ends.
+        // The interpreter's own function, which says that it ends.
         ASSERT_FALSE(s_kept.empty());
         Py_XDECREF(PyObject_CallObject(s_kept.back(), nullptr));
         EXPECT_FALSE(is_proven());
@@ -351,8 +349,8 @@ TEST_P(WitnessesTest, FunctionsOfInterpretersThatAreGone) {
       false);
 }
 
-// atexit drops what it gets, so that there is one witness only, and somebody
-// keeps that one.
+// atexit drops what it gets, so only one witness is left; user code keeps that
+// one.
 TEST_P(WitnessesTest, AtExitForgetsAndSysIsCopied) {
   Play(
       4,
@@ -370,8 +368,8 @@ TEST_P(WitnessesTest, AtExitForgetsAndSysIsCopied) {
       false);
 }
 
-// Somebody clears atexit in mid-life, as multiprocessing does in the child of a
-// fork. Before long lookups are as fast as before.
+// User code clears atexit in mid-life, as multiprocessing does in a fork's
+// child. After a few lookups they are as fast as before.
 TEST_P(WitnessesTest, ClearedAtExitCostsNoSpeed) {
   Play(4, [](const Cache& cache, int life) {
     const auto is_proven = [] {

@@ -1,7 +1,7 @@
-// Lookups for tests that are written in Python: caches by number, make() by
-// whatever callable the test gives. Also built for the limited API. So that
-// only the library's references count, this has none to objects of others
-// except borrowed ones, and what New() makes.
+// Lookups for tests that are written in Python: caches by number; make() is any
+// callable that the test passes. Also built for the limited API. Apart from
+// borrowed references and what New() makes, it refers to no foreign objects, so
+// that only the library's references count.
 
 #include <Python.h>
 
@@ -43,14 +43,14 @@ PyObject* Call(void* make) {
   return PyObject_CallObject(static_cast<PyObject*>(make), nullptr);
 }
 
-// A new reference. By a call, which knows about immortal objects whatever
+// A new reference. Calls a function, which knows immortal objects whatever
 // headers this was compiled with.
 PyObject* New(PyObject* borrowed) {
   Py_IncRef(borrowed);
   return borrowed;
 }
 
-// Looks up with the arguments (number, make, times = 1) of a Python function.
+// Looks up with a Python function's arguments (number, make, times = 1).
 template <typename LookUp>
 PyObject* WithArguments(PyObject* args, LookUp look_up) {
   Py_ssize_t number;
@@ -107,7 +107,7 @@ PyObject* CValueGet(PyObject*, PyObject* args) {
   });
 }
 
-// Registers each time.
+// get() that calls Enable() each time.
 PyObject* GetIfSeveral(PyObject*, PyObject* args) {
   return WithArguments(args, [](Py_ssize_t number, PyObject* make) {
     SingleInterpreterFastPath::Enable();
@@ -132,7 +132,7 @@ PyObject* GetWithAnError(PyObject*, PyObject* args) {
   });
 }
 
-// Looks up with the arguments (number, module, attribute) of a Python function.
+// Looks up with a Python function's arguments (number, module, attribute).
 template <typename LookUp>
 PyObject* WithNames(PyObject* args, LookUp look_up) {
   Py_ssize_t number;
@@ -174,8 +174,8 @@ PyObject* CImportAttr(PyObject*, PyObject* args) {
       });
 }
 
-// So many lost races, each in a fresh cache with one slot:
-// lose_races(make, times). The last one's winner.
+// lose_races(make, times): loses that many races, each in a fresh cache with
+// one slot. Returns the last winner.
 PyObject* LoseRaces(PyObject*, PyObject* args) {
   PyObject* make;
   Py_ssize_t times;
@@ -210,10 +210,10 @@ PyObject* InterpreterId(PyObject*, PyObject*) {
 #define UNDER_ADDRESS_SANITIZER
 #endif
 
-// Whether threads can be made to end in SingleInterpreterFastPath::Enable().
-// Under the limited API it does nothing. AddressSanitizer does not notice that
-// pthread_exit() unwinds the stack, and takes its own next write to the frame
-// of a function that is gone for an error.
+// Whether threads can be made to end inside
+// SingleInterpreterFastPath::Enable(). Under the limited API it does nothing.
+// AddressSanitizer does not notice that pthread_exit() unwinds the stack, and
+// reports its next write to an old frame.
 PyObject* CanEndInRegister(PyObject*, PyObject*) {
 #if defined(Py_LIMITED_API) || defined(UNDER_ADDRESS_SANITIZER)
   return New(Py_False);
@@ -224,14 +224,14 @@ PyObject* CanEndInRegister(PyObject*, PyObject*) {
 
 std::atomic<long> g_wrong{0};
 
-// Counts what was wrong, in whichever interpreter: late in an interpreter's end
-// there is no other way to tell.
+// Counts an error, in whichever interpreter. Late in an interpreter's end there
+// is no other way to report one.
 PyObject* Wrong(PyObject*, PyObject*) {
   ++g_wrong;
   return PyLong_FromLong(g_wrong);
 }
 
-// How often there was something, so far.
+// The number of errors so far.
 PyObject* WrongSoFar(PyObject*, PyObject*) { return PyLong_FromLong(g_wrong); }
 
 PyMethodDef g_methods[] = {

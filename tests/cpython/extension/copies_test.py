@@ -1,7 +1,7 @@
 """(S25) Two extensions that each embed multislot, in one process.
 
-The order matters: each copy has to meet the interpreters in an order of its
-own, for tags that are given out twice to meet in a cache that is one for both.
+Each copy must meet the interpreters in a different order. If the copies gave
+out the same tags twice, these would then clash in the cache that both share.
 """
 
 import sys
@@ -57,7 +57,7 @@ class CopiesTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    # Loaded as some want their extensions loaded, the copies share even more.
+    # RTLD_GLOBAL, as some users load extensions: the copies share even more.
     if sys.argv[-1] == "--global":
         sys.setdlopenflags(sys.getdlopenflags() | 0x100)  # RTLD_GLOBAL
     unittest.main(argv=sys.argv[:1])

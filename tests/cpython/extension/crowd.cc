@@ -1,6 +1,6 @@
-// (S36, S37) An extension of which a test imports hundreds of copies: what it
-// caches, and how often it had to make it. With CROWD_THREAD_LOCAL, that many
-// bytes of thread-local data of its own.
+// (S36, S37) An extension that a test imports hundreds of copies of. It says
+// what it has cached and how often it had to make it. CROWD_THREAD_LOCAL adds
+// that many bytes of thread-local data.
 
 #include <Python.h>
 
@@ -28,8 +28,8 @@ const multislot::cpython::HandleCache<multislot::SideTable> g_error;
 const multislot::cpython::HandleCache<multislot::FixedSlots<1>> g_tight_error;
 multislot_cache g_c_error = MULTISLOT_CACHE_INIT;
 
-// The exception types of this copy and interpreter: a C++ cache's, that of one
-// with a single slot, a C cache's.
+// This copy's exception types in this interpreter: from a C++ cache, from one
+// with a single slot, and from a C cache.
 PyObject* Errors(PyObject*, PyObject*) {
   PyObject* errors[] = {
       g_error.get_or_create(MakeError), g_tight_error.get_or_create(MakeError),
@@ -47,10 +47,10 @@ PyObject* Raise(PyObject*, PyObject*) {
   return nullptr;
 }
 
-// How many of them were made, in all interpreters.
+// How many of them were made in all interpreters.
 PyObject* Made(PyObject*, PyObject*) { return PyLong_FromLong(g_made); }
 
-// How many bytes of thread-local data this has, all of them used.
+// How many bytes of thread-local data this copy has; uses all of them.
 PyObject* ThreadLocal(PyObject*, PyObject*) {
   long bytes = 0;
 #ifdef CROWD_THREAD_LOCAL

@@ -1,6 +1,6 @@
 """(S36, S37) A process imports hundreds of extensions that embed multislot.
 
-They are copies of one file, each a shared object of its own for the loader.
+They are copies of one file. To the loader each is another shared object.
 """
 
 import importlib.machinery
@@ -15,7 +15,7 @@ import interpreters
 
 FILE, THREAD_LOCAL_FILE = sys.argv[1:3]
 
-# More than Py_AtExit has places, and than fit into static TLS.
+# More copies than Py_AtExit takes callbacks and than static TLS has room for.
 COPIES = 200
 
 
@@ -29,7 +29,7 @@ def load(path):
 
 
 def check(copies, lookups=5):
-    """What each copy found at first; it found the same each time."""
+    """Each copy's objects. Checks that every lookup finds the same ones."""
     found = [copy.errors() for copy in copies]
     for _ in range(lookups):
         for copy, errors in zip(copies, found):
@@ -92,7 +92,7 @@ class CrowdTest(unittest.TestCase):
             shutil.copyfile(file, paths[-1])
         return paths
 
-    # (S36) A few more than Py_AtExit has places.
+    # (S36) A few more copies than Py_AtExit takes callbacks.
     def test_1_forty_copies(self):
         copies = [load(path) for path in self.copies_of(FILE, 40, "few")]
         check(copies)
@@ -121,19 +121,19 @@ class CrowdTest(unittest.TestCase):
                 sub.run(script)
         self.assertEqual([copy.made() for copy in copies], [9] * COPIES)
 
-        # Nothing of it touched the main interpreter's, and all are alive.
+        # The main interpreter's objects are untouched and alive.
         for before, now in zip(found, check(copies)):
             for one, other in zip(before, now):
                 self.assertIs(one, other)
         self.assertEqual([copy.made() for copy in copies], [9] * COPIES)
 
-        # Now one with thread-local data of its own.
+        # One more, with its own thread-local data.
         (path,) = self.copies_of(THREAD_LOCAL_FILE, 1, "late")
         late = load(path)
         self.assertEqual(late.thread_local(), 4096)
         check([late])
 
-    # Copies that no interpreter but a short-lived one imports.
+    # Copies that only a short-lived interpreter imports.
     def test_4_interpreters_come_and_go(self):
         paths = self.copies_of(FILE, 40, "brief")
         script = IN_A_SUB_INTERPRETER.format(
@@ -146,8 +146,8 @@ class CrowdTest(unittest.TestCase):
                 sub.run(script)
 
 
-    # Copies that are used late for the first time, after others ended their
-    # record of the interpreter. What each later one makes is its own.
+    # Some copies look up for the first time after others ended their record of
+    # the interpreter. What such a late copy makes is its own.
     def test_5_late_lookups(self):
         paths = self.copies_of(FILE, 4, "late")
         script = LATE_LOOKUPS.format(

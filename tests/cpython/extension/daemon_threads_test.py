@@ -1,8 +1,8 @@
 """(S38) The process ends while daemon threads are in the middle of lookups.
 
-Before 3.14, CPython ends such a thread where it wants to attach again, by
-unwinding its stack. Each case here runs in child processes of its own, some at
-once, and each must end normally with status 0.
+Before 3.14, CPython unwinds such a thread's stack and ends it when it wants to
+attach again. Each case runs in its own child processes, several at once. Each
+must end normally with status 0.
 """
 
 import functools
@@ -18,26 +18,26 @@ import caller
 
 THREADS = 4
 
-# How many children at once. With more, those of a slow build on a busy machine
-# come near the time after which they count as hung.
+# How many children run at once. With more, a slow build's children come near
+# the time limit on a busy machine.
 CHILDREN = 16
 
-# From 3.14 on a daemon thread that wants to attach hangs, and does not end.
+# From 3.14 on, a daemon thread that wants to attach hangs instead of ending.
 THREADS_END = sys.version_info < (3, 14)
 
-# The process's threads, by their ids. Where there is no such folder, and where
-# threads do not end, the main thread gives them some time.
+# The process's threads, by id. Without this folder, or if threads do not end,
+# the main thread just gives them some time.
 TASKS = "/proc/self/task"
 CAN_SEE_THEM_END = THREADS_END and os.path.isdir(TASKS)
 SOME_TIME = 0.5
 
 
 class Lingers:
-    """Holds up the process's end, until the threads have woken up and ended.
+    """Delays the process's end until the threads have woken up and ended.
 
-    Its own end wakes them: they read from `its_end`. Then it sleeps, or is busy
-    and so keeps the GIL, most of the time. Nothing of the threads' may reach it:
-    it says so on the pipe.
+    Its __del__() wakes them: they read from `its_end`. Then it sleeps, or keeps
+    the GIL most of the time by being busy. Nothing that the threads do may reach
+    it; if nothing does, it says so on the pipe.
     """
 
     def __init__(self, busy, pipe):
@@ -73,9 +73,9 @@ class Lingers:
 
 
 def until_the_end():
-    """What returns once the interpreter is being finalised.
+    """Makes a function that returns once the interpreter is being finalised.
 
-    It has no reference to sys.lingers, which would live longer by it.
+    It has no reference to sys.lingers, which that would keep alive.
     """
     return functools.partial(os.read, sys.lingers.its_end, 1)
 
@@ -132,7 +132,7 @@ def are_in_make(look_up):
 
 
 def are_in_nested_makes(look_up):
-    """The threads are in a make() that is called by another make()."""
+    """The threads are in a make() inside another make()."""
     entered = threading.Semaphore(0)
 
     def make(wait=until_the_end()):
@@ -145,7 +145,7 @@ def are_in_nested_makes(look_up):
 
 
 def keep_looking_up(look_up):
-    """The threads never stop, and hit, miss and fail in turns."""
+    """The threads hit, miss and fail in turns and never stop."""
     entered = threading.Semaphore(0)
 
     def fail():
@@ -177,8 +177,8 @@ def are_in_register(look_up):
             enter()
             wait()
 
-    # A thread that comes while another makes the interpreter's record does not
-    # get as far as the hook.
+    # A thread does not reach the hook while another one makes the interpreter's
+    # record.
     caller.get(0, list)
     sys.addaudithook(hook)
     start(lambda: look_up(0, list))
@@ -186,7 +186,7 @@ def are_in_register(look_up):
 
 
 def import_slowly(look_up):
-    """The threads import a module, which takes its time."""
+    """The threads import a module that takes long to import."""
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "slow_to_import.py"), "w") as file:
             file.write(
@@ -198,7 +198,7 @@ def import_slowly(look_up):
             )
         sys.path.insert(0, folder)
         sys.entered = threading.Semaphore(0)
-        # The others wait for the first one's import, for ever.
+        # The others wait for the first one's import for ever.
         start(
             lambda: look_up(0, "slow_to_import", "thing"),
             they_end=False,
@@ -216,7 +216,7 @@ LOOK_UPS = [
     caller.get_with_an_error,
 ]
 
-# (what the threads do, how they look up, whether main is busy as it finalises)
+# (what the threads do, how they look up, whether main is busy while it finalises)
 CASES = [
     (case, look_up, False)
     for case in (lose_races, are_in_make, are_in_nested_makes, keep_looking_up)
@@ -237,7 +237,7 @@ if caller.can_end_in_register():
 
 
 def run_in_child(case, look_up, busy, pipe):
-    """In the child, does not return to the parent's business."""
+    """Runs the case in a child process and returns its id."""
     child = os.fork()
     if child == 0:
         signal.alarm(40)  # ends it if it hangs; it needs about one second

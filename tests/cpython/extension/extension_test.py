@@ -1,4 +1,4 @@
-"""An extension in a real python3. (Sn) is the number in docs/scenarios.md."""
+"""An extension in a real python3. (Sn) is a scenario of docs/scenarios.md."""
 
 import atexit
 import os
@@ -15,7 +15,7 @@ ASKS_AT_FIRST = probe_a.asks()
 
 GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 
-# 3.12 and up: os.fork() warns where there are threads.
+# From 3.12 on, os.fork() warns if there are other threads.
 warnings.simplefilter("ignore", DeprecationWarning)
 
 
@@ -35,7 +35,7 @@ class ExtensionTest(unittest.TestCase):
         self.assertEqual(probe_a.own(), [ID_OF_MAIN])
         self.assertIs(probe_a.own(), probe_a.own())
 
-    # (S21) The module is made again; what was cached is the interpreter's.
+    # (S21) The module is made again; the interpreter owns the cached object.
     def test_the_module_is_dropped(self):
         global probe_a
         own, before = probe_a.own, probe_a.own()
@@ -57,9 +57,9 @@ class ExtensionTest(unittest.TestCase):
         self.assertTrue(probe_a.asks())
         self.assertEqual(probe_a.if_several(), [ID_OF_MAIN])
 
-    # (S27) The child, of which only this thread is left, can fill and hit.
-    # Without a GIL it depends on CPython: 3.13's dicts have locks that a thread
-    # may be waiting for as it goes, and the child's setdefault() waits for ever.
+    # (S27) The child has only this thread, and can fill and hit. Without a GIL
+    # it may hang in setdefault(): in CPython 3.13 a thread that is not there any
+    # more may have been waiting for a dict's lock.
     @unittest.skipUnless(hasattr(os, "fork"), "no fork")
     @unittest.skipUnless(GIL, "a dict may be locked in the child")
     def test_fork_while_others_fill(self):
@@ -84,10 +84,10 @@ class ExtensionTest(unittest.TestCase):
 
 
 def exit_while_looking_up():
-    """(S17, S18) The process ends in the midst of lookups.
+    """(S17, S18) The process ends in the middle of lookups.
 
-    From an atexit function, a daemon thread, and the end of an object that
-    lives longer than its module. Whether they are right shows in the status.
+    They come from an atexit function, a daemon thread, and the end of an object
+    that outlives its module. A wrong lookup ends the process with status 1.
     """
 
     def look_up(shared=probe_a.shared, own=probe_a.own):

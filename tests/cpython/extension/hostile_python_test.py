@@ -1,8 +1,8 @@
 """(S31, S32, S34) What hostile Python code alone can do to an extension.
 
-An id is given to one interpreter only, so a list with it says whose object it
-is. Each case sets a trap in sub-interpreters, and then sees whether later ones,
-which get their memory, find what is their own.
+Interpreter ids are unique, so the cached object is a list with its
+interpreter's id. Each case sets a trap in sub-interpreters. Later ones, which
+get their memory, must find their own objects.
 """
 
 import _thread
@@ -41,7 +41,7 @@ for one, get in zip(before, (caller.get, caller.tight_get, caller.c_get, caller.
     assert get(0, list) is one
 """
 
-# Each looks up late, for the first time in its interpreter or, after CHECK, not.
+# Each looks up late: the interpreter's first lookup, unless CHECK ran before.
 TRAPS = {
     "at fork": """
 import os
@@ -160,7 +160,7 @@ look_up()
 """,
 }
 
-# Import hooks that look up whatever is imported, the library's own imports too.
+# Import hooks that look up on every import, the library's own included.
 IMPORT_HOOKS = """
 import builtins
 real = builtins.__import__
@@ -185,9 +185,9 @@ assert caller.import_attr(260, "bisect", "bisect") is __import__("bisect").bisec
 """
 
 
-# The first lookups of an interpreter, by several threads at once: none has made
-# its object before all are about to. Whatever is imported lets other threads
-# run, for however long.
+# An interpreter's first lookups, by several threads at once. All are in make()
+# before one of them makes its object. Every import lets other threads run for a
+# while.
 FIRST_LOOKUPS_BY_THREADS = """
 import threading
 import time
@@ -218,8 +218,8 @@ for i, get in enumerate((caller.get, caller.tight_get, caller.c_get, caller.valu
         assert one is found[0] is get(i, list)
 """
 
-# The first lookups of an interpreter, as deep as Python goes: they may fail by a
-# RecursionError, no more.
+# An interpreter's first lookups at Python's recursion limit. They may fail by a
+# RecursionError, but in no other way.
 FIRST_LOOKUPS_AT_DEPTH = """
 sys.setrecursionlimit(200)
 def descend(get, make):
@@ -281,7 +281,7 @@ class HostilePythonTest(unittest.TestCase):
             self.live(FIRST_LOOKUPS_AT_DEPTH, CHECK, own_gil=own_gil)
             self.live(CHECK, own_gil=own_gil)
 
-    # make() has CPython create, run and destroy interpreters.
+    # make() creates, runs and destroys interpreters.
     def test_make_runs_interpreters(self):
         def make():
             self.live(CHECK)
@@ -294,8 +294,8 @@ class HostilePythonTest(unittest.TestCase):
             self.assertIs(get(100, list), found)
         self.live(CHECK)
 
-    # (S32) What one interpreter owns ends others, by the last reference to an
-    # id of theirs or by a call.
+    # (S32) What one interpreter owns ends others: by a call, or by the last
+    # reference to their ids.
     def test_ends_that_end_others(self):
         module = interpreters._interpreters.__name__
         create = "create()" if sys.version_info < (3, 13) else "create('legacy')"
@@ -324,7 +324,7 @@ os.register_at_fork(after_in_child=LooksUp())
             for _ in range(3):
                 self.live(CHECK)
 
-    # Threads that die in make(), in every way that Python code has.
+    # Threads die in make(), in every way that Python code can.
     def test_threads_die_in_make(self):
         def dies(error):
             def make():
@@ -355,7 +355,7 @@ os.register_at_fork(after_in_child=LooksUp())
         self.assertEqual(found, ["right"])
         self.assertIs(caller.get(170, list), found)
 
-    # make() recurses until Python has had enough, and then it works.
+    # make() recurses until RecursionError. Afterwards the cache still works.
     def test_make_recurses_for_ever(self):
         def make():
             return caller.get(180, make)
@@ -364,7 +364,7 @@ os.register_at_fork(after_in_child=LooksUp())
             caller.get(180, make)
         self.assertEqual(caller.get(180, lambda: ["right"]), ["right"])
 
-    # Garbage collections in the middle, which find what was cached.
+    # The collector runs between lookups and finds the cached objects.
     def test_collections(self):
         class Cycle:
             def __init__(self):

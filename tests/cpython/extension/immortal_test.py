@@ -1,7 +1,7 @@
-"""(S45) Immortal objects stay so in an extension for the limited API.
+"""(S45) Immortal objects stay immortal in an extension for the limited API.
 
-Compiled with the headers of a CPython that knew no immortal objects, it would
-take references from them if it used those headers' macros.
+It may be compiled with the headers of a CPython without immortal objects. The
+macros of those headers would take references from them.
 """
 
 import sys
@@ -13,8 +13,8 @@ import interpreters
 
 LOOKUPS = 10000
 
-# Each use of an immortal object by CPython gives back one of the references
-# that it lost, so these are not used between the counts. A few are no matter.
+# Whenever CPython uses an immortal object, it gives back one of the lost
+# references. So these are not used between the counts, except a few times.
 IMMORTAL = [None, True, False, ..., NotImplemented, (), "", b"", int, *range(-5, 257)]
 TOLERANCE = 500 if sys.version_info >= (3, 12) else 5000
 
@@ -60,7 +60,7 @@ class ImmortalTest(unittest.TestCase):
             caller.tight_get(i, lambda: None)
             caller.c_get(i, lambda: None)
         before = counts()
-        # With main, as many as multislot_get() has slots, and one more.
+        # With main, one interpreter more than multislot_get() has slots.
         with interpreters.several(8) as eight:
             for interpreter in eight[:-1]:
                 interpreter.run(
@@ -77,7 +77,7 @@ class ImmortalTest(unittest.TestCase):
             self.assertEqual(look_up(250, list, LOOKUPS), 123)
         check(before)
 
-    # Before 3.12, each cache owns a reference to what make() returned.
+    # Before 3.12, every cache owns a reference to what make() returned.
     @unittest.skipUnless(sys.version_info >= (3, 12), "nothing is immortal")
     def test_lost_races(self):
         for one in (None, True, (), 1, 200):

@@ -1,4 +1,4 @@
-// An extension for tests, built several times under different names, PROBE.
+// An extension for tests, built under several names, PROBE.
 
 #include "tests/cpython/extension/probe.h"
 
@@ -19,8 +19,8 @@ PyObject* New(PyObject* borrowed) {
   return borrowed;
 }
 
-// (S20) Runs as the extension is loaded, before PyInit_: there is an
-// interpreter, but no module. What is found there is the interpreter's own.
+// (S20) Looks up while the extension is loaded, before PyInit_. The interpreter
+// exists, but no module. The object found is the interpreter's own.
 extern const Cache g_own;
 const bool g_right_before_init = [] {
   PyObject* list = g_own.get_or_create(probe::MakeList);
@@ -49,8 +49,8 @@ PyObject* Asks(PyObject*, PyObject*) {
 
 PyObject* Shared(PyObject*, PyObject*) { return New(probe::Shared()); }
 
-// Fills a thousand caches, each a fresh one, and says whether all was right.
-// Lets go of the GIL now and then, in the middle of a make().
+// Fills a thousand fresh caches; returns whether every object was right. Some
+// make()s release the GIL.
 PyObject* Fill(PyObject*, PyObject*) {
   constexpr int kCaches = 1000;
   auto caches = std::make_unique<Cache[]>(kCaches);

@@ -12,11 +12,11 @@ inline long long InterpreterId() {
   return PyInterpreterState_GetID(PyInterpreterState_Get());
 }
 
-// A list with the id of the interpreter that it was made in.
+// A list with the current interpreter's id.
 inline PyObject* MakeList() { return Py_BuildValue("[L]", InterpreterId()); }
 
-// A cache in an inline function, as header-only libraries have them: of two
-// extensions that use it the process may have one (gcc) or two.
+// A cache in an inline function, as in header-only libraries. Two extensions
+// that use it may share one cache in the process (gcc) or have two.
 using Cache = multislot::cpython::HandleCache<multislot::SideTable>;
 #if defined(__GNUC__)
 __attribute__((visibility("default")))  // whatever -fvisibility says
