@@ -1,4 +1,4 @@
-// A slow accessor that returns something else.
+// A slow accessor that does not return a PyObject*.
 
 #include "multislot/basic_py_handle_cache.h"
 #include "multislot/fixed_slots.h"

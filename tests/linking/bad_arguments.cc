@@ -1,4 +1,4 @@
-// A HandleCache whose template arguments CACHE are wrong.
+// A HandleCache with wrong template arguments, ARGUMENTS.
 
 #include "multislot/cpython/handle_cache.h"
 #include "multislot/cpython/single_interpreter_fast_path.h"

@@ -1,4 +1,4 @@
-// A make that returns a plain pointer: nothing would say who deletes it.
+// A make that returns a plain pointer, which does not say who deletes it.
 
 #include <string>
 

@@ -1,4 +1,4 @@
-// A make that returns something else, where the interpreter is given.
+// A make that does not return a PyObject*, with the interpreter given.
 
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/handle_cache.h"

@@ -1,4 +1,4 @@
-// Must not compile, and say why.
+// Must not compile, and the error must say why: there is no publish().
 
 #include <cstddef>
 

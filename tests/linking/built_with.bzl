@@ -31,7 +31,7 @@ def _built_with_impl(ctx):
 built_with = rule(
     implementation = _built_with_impl,
     attrs = {
-        "build_copts": attr.string_list(doc = "As --copt, for it and for all that it depends on."),
+        "build_copts": attr.string_list(doc = "Like --copt, for the library and its dependencies."),
         "library": attr.label(cfg = _transition, mandatory = True, providers = [CcInfo]),
         "slot_policy": attr.string(default = "default"),
         "slots": attr.int(default = 8),
@@ -40,7 +40,7 @@ built_with = rule(
         ),
     },
     doc = """\
-A cc_library and what it depends on, built with these values of flags.
+A cc_library and its dependencies, built with these values of flags.
 
-As a dependency it is all of that, as a file it is the library's archive.""",
+As a dependency it is all of them; as a file, only the library's archive.""",
 )

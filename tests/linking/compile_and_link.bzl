@@ -1,14 +1,14 @@
-"""Tests of what the compiler or the linker accepts, or refuses and why.
+"""Tests that the compiler or linker accepts code, or refuses it with the right error.
 
-An action runs the command that cc_library or cc_binary would run, and keeps its
-output and its status. The test reads them.
+An action runs the command that cc_library or cc_binary would run, and saves its
+output and status. The test reads them.
 """
 
 load("@rules_cc//cc:action_names.bzl", "ACTION_NAMES")
 load("@rules_cc//cc:defs.bzl", "CcInfo", "cc_common")
 load("@rules_cc//cc:find_cc_toolchain.bzl", "find_cc_toolchain")
 
-# $1: the log, $2: the command's output file, which is deleted; then the command.
+# $1: the log; $2: the command's output file, which is deleted; the rest: the command.
 _RUN = """\
 log=$1 out=$2
 shift 2
@@ -28,11 +28,11 @@ _MUST_FAIL = """\
 #!/bin/sh
 cat '{log}'
 if [ "$(tail -n 1 '{log}')" = "status: 0" ]; then
-  echo "It should have been refused."
+  echo "This should have been refused."
   exit 1
 fi
 if ! grep -qF '{text}' '{log}'; then
-  echo "It is refused, but not with '{text}'."
+  echo "This was refused, but not with '{text}'."
   exit 1
 fi
 if [ '{one_error}' = True ] && [ "$(grep -c 'error: ' '{log}')" -ne 1 ]; then
@@ -47,12 +47,12 @@ def _configure(ctx):
         ctx = ctx,
         cc_toolchain = toolchain,
         requested_features = ctx.features,
-        # These need module maps, and this rule makes none.
+        # These need module maps, which this rule does not make.
         unsupported_features = ctx.disabled_features + ["layering_check", "module_maps", "parse_headers"],
     )
 
 def _test_of_command(ctx, toolchain, features, log, output, action_name, variables, inputs):
-    """Declares the action that runs the command; returns the test's providers."""
+    """Declares the action that runs the command. Returns the test's providers."""
     what = {"action_name": action_name, "feature_configuration": features, "variables": variables}
     environment = dict(ctx.configuration.default_shell_env)
     environment.update(cc_common.get_environment_variables(**what))
@@ -154,7 +154,7 @@ def _cc_link_test_impl(ctx):
 _ATTRS = {
     "deps": attr.label_list(providers = [CcInfo]),
     "one_error": attr.bool(doc = "Whether there must be exactly one error."),
-    "refused_with": attr.string(doc = "Part of the error message that must come. Empty: there must be no error."),
+    "refused_with": attr.string(doc = "Part of the expected error message. Empty: there must be no error."),
     "_cc_toolchain": attr.label(default = "@bazel_tools//tools/cpp:current_cc_toolchain"),
 }
 
@@ -176,11 +176,11 @@ cc_link_test = rule(
         _ATTRS,
         archives = attr.label_list(
             allow_files = [".a"],
-            doc = "Static libraries, without what they depend on.",
+            doc = "Static libraries, without their dependencies.",
         ),
         dynamic = attr.bool(doc = "Link shared objects where there are any."),
         main = attr.label(
-            doc = "A cc_library that has main(). It comes first, as the objects of a cc_binary do.",
+            doc = "A cc_library with main(). It is linked first, like the objects of a cc_binary.",
             mandatory = True,
             providers = [CcInfo],
         ),

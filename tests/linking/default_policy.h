@@ -5,7 +5,7 @@
 
 #include "multislot/py_handle_cache.h"
 
-// A class of which a program must not have two versions.
+// A program must not have two versions of this class.
 struct HasDefaultCache {
   multislot::PyHandleCache cache;
 };

@@ -1,5 +1,5 @@
-// Whether the objects of a program agree on the default slot policy. Ends with
-// status 0 if they do; if they do not, it should not have been linked.
+// Ends with status 0 if the program's objects agree on the default slot policy.
+// If they do not, the program should not have linked.
 
 #include "tests/linking/default_policy.h"
 

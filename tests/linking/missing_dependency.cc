@@ -1,4 +1,4 @@
-// Must not compile with clang: the target does not depend on what has the
-// header.
+// Must not compile with clang: the target does not depend on the library that
+// has the header.
 
 #include "multislot/interpreter.h"

@@ -6,8 +6,8 @@
 #include "multislot/fixed_slots.h"
 #include "multislot/interpreter.h"
 
-// Of another translation unit: a cache with one policy, looked up there, and
-// one with another, looked up here and there.
+// Functions of another translation unit. One looks up in its own cache, the
+// other in the caller's.
 using TwoSlots = multislot::BasicPyHandleCache<multislot::FixedSlots<2>>;
 using ThreeSlots = multislot::BasicPyHandleCache<multislot::FixedSlots<3>>;
 

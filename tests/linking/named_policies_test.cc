@@ -24,7 +24,7 @@ TEST(NamedPoliciesTest, Coexist) {
   const BasicPyHandleCache<SingleSlot> single;
   for (int round = 0; round < 2; ++round) {
     for (int i = 0; i < 3; ++i) {
-      // Two slots hold two interpreters' handles, three all; one, the first's.
+      // Three slots hold every handle, two the first two, one the first.
       PyObject* offered = handles[round == 0 ? i : (i + 1) % 3];
       EXPECT_EQ(LookUpInTwoSlots(&interpreters[i], offered),
                 i < 2 ? handles[i] : offered);

@@ -1,4 +1,4 @@
-// A cache without any slot.
+// A cache with no slots.
 
 #include "multislot/basic_py_handle_cache.h"
 #include "multislot/fixed_slots.h"

@@ -1,4 +1,4 @@
-// Must not compile, and say why: publish() may throw.
+// Must not compile, and the error must say why: publish() may throw.
 
 #include <cstddef>
 

@@ -1,4 +1,4 @@
-// A cache with a slot more than there can be.
+// A cache with one slot too many.
 
 #include "multislot/basic_py_handle_cache.h"
 #include "multislot/fixed_slots.h"

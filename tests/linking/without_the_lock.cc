@@ -1,5 +1,5 @@
-// Must not compile with clang: what the register's mutex guards is written
-// without the mutex.
+// Must not compile with clang: it writes what the register's mutex guards
+// without locking the mutex.
 
 #include "multislot/internal/registry.h"
 

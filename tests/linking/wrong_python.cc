@@ -1,5 +1,5 @@
-// Uses the adapter. Built for another Python than the library, it must not
-// link, or not be imported, and the message must name both.
+// Uses the adapter. If it is built for another Python than the library, it must
+// not link or must not be importable. The error must name both Pythons.
 
 #include <Python.h>
 

@@ -1,4 +1,4 @@
-"""(S44) Extensions that are compiled for another Python than their multislot."""
+"""(S44) Extensions compiled for another Python than their multislot library."""
 
 import importlib.machinery
 import os

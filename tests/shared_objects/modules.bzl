@@ -24,11 +24,11 @@ _hidden = rule(
             default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
         ),
     },
-    doc = "The binary, all of it built with -fvisibility=hidden.",
+    doc = "The binary with all its sources built with -fvisibility=hidden.",
 )
 
 def module(name, local_defines = []):
-    """A shared object, in a folder for each kind of build.
+    """A shared object, built in several ways, each in its own folder.
 
     Args:
       name: its name, without the ending.

@@ -5,8 +5,8 @@
 
 struct multislot_cache;
 
-/* The current interpreter's lists, borrowed: of a cache in C++ and of one in C,
- * each in code for the full API and in code for the limited one. */
+/* The current interpreter's lists, borrowed: from a C++ and from a C cache, in
+ * code for the full API and in code for the limited API. */
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -15,7 +15,7 @@ PyObject* full_list_in_c(void);
 PyObject* limited_list(void);
 PyObject* limited_list_in_c(void);
 
-/* What multislot_get and multislot_import_attr are in that code. */
+/* The functions that multislot_get and multislot_import_attr call there. */
 typedef struct c_functions {
   PyObject* (*get)(struct multislot_cache*, PyObject* (*make)(void*), void*);
   PyObject* (*import_attr)(const char*, const char*);

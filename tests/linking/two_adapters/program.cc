@@ -1,4 +1,4 @@
-// Looks something up, in code for one Python.
+// Looks up, in code for one Python.
 
 #include <Python.h>
 

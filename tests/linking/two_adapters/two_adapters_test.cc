@@ -14,7 +14,7 @@ std::set<PyObject*> Lists() {
   return {full_list(), full_list_in_c(), limited_list(), limited_list_in_c()};
 }
 
-// Four in each interpreter, the same ones each time.
+// Each interpreter has four lists, and always the same ones.
 TEST(TwoAdaptersTest, EachServesItsOwnCode) {
   Runtime runtime;
   const std::set<PyObject*> lists = Lists();
@@ -32,8 +32,8 @@ TEST(TwoAdaptersTest, EachServesItsOwnCode) {
   EXPECT_EQ(Lists(), lists);
 }
 
-// If both had the same names, the order on the linker's line would decide whose
-// functions are called.
+// If both adapters' functions had the same names, the linker's command line
+// would decide which ones are called.
 TEST(TwoAdaptersTest, CCallsItsOwnAdapter) {
   const c_functions full = full_c_functions();
   const c_functions limited = limited_c_functions();
