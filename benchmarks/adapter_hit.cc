@@ -106,7 +106,7 @@ bool IsFirstInItsPlace(const SubInterpreter& interpreter) {
 }
 
 // An interpreter whose record is not the first in its place. Makes and ends
-// others until there is one.
+// interpreters until one collides.
 std::unique_ptr<SubInterpreter> Colliding() {
   std::vector<std::unique_ptr<SubInterpreter>> made;
   do {
@@ -179,7 +179,7 @@ void RegisterAll(int interpreters) {
         add("last_of_64", InLast);
       }
     } else if (peer == NoSlot) {
-      // Each of the eight interpreters has one.
+      // Eight interpreters fit, so all of them have a slot.
     } else if (interpreters == 1) {
       add("main", InMain);
     } else {
@@ -204,7 +204,7 @@ void RegisterAll(int interpreters) {
   }
 }
 
-// N of the argument --interpreters=N, which is taken away; 8 without it.
+// Returns N of the argument --interpreters=N and removes it; 8 by default.
 int Interpreters(int* argc, char** argv) {
   constexpr char kFlag[] = "--interpreters=";
   const char* last = argv[*argc - 1];
@@ -233,7 +233,7 @@ int main(int argc, char** argv) {
   if (interpreters == 1) {
     multislot::cpython::SingleInterpreterFastPath::Enable();
   } else {
-    // In the few processes in which the last one collides, others.
+    // Rarely the last one collides; then try others.
     do {
       others = benchmarks::SubInterpreters(interpreters - 1);
     } while (!benchmarks::IsFirstInItsPlace(*others.back()));

@@ -6,13 +6,13 @@
 #include "multislot/interpreter.h"
 
 // Ways for an extension to get its interpreter's own object, here math.sqrt:
-// multislot, and what users would use instead. Each is a function that returns
-// a borrowed reference, or something that can be used like one.
+// multislot and its alternatives. Each function returns a borrowed reference or
+// something similar.
 
 namespace benchmarks {
 
-// An extension's module in the current interpreter, with module state and a
-// type of its own.
+// An extension's module in the current interpreter, with module state and its
+// own type.
 class Module {
  public:
   Module();
@@ -42,39 +42,39 @@ void* GetOrCreateIfSeveral(const Module&);
 void* GetOrCreateGiven(const Module&);
 
 // HandleCache<FixedSlots<8>>, for an interpreter that has a slot, and for one
-// that has none because eight others have them all.
+// without because eight others have taken all.
 void* GetOrCreateFixed(const Module&);
 void* NoSlot(const Module&);
 
-// PerInterpreter<T>, where T is a struct with the object in it, and
-// CallOnceAndStore, which has pybind11's member functions.
+// PerInterpreter<T> for a struct that contains the object; CallOnceAndStore,
+// which has pybind11's member functions.
 void* PerInterpreterValue(const Module&);
 void* CallOnceStored(const Module&);
 
-// Imports the module and gets the attribute, each time.
+// Imports the module and gets the attribute each time.
 void* Import(const Module&);
 
-// A dict lookup in PyInterpreterState_GetDict, by a key that is made once.
+// A dict lookup in PyInterpreterState_GetDict, with a key that is made once.
 void* InterpreterDict(const Module&);
 
-// In the module's state, for code that has the module, such as its methods.
+// The module's state, for code that has the module, such as its methods.
 void* ModuleState(const Module&);
 
-// The same for code that has an object of one of the module's types, and has to
-// find the module first (PyType_GetModuleByDef; before CPython 3.11
-// PyType_GetModule, which does not work for a subclass).
+// The module's state, for code that has an object of one of the module's types.
+// It has to find the module first: by PyType_GetModuleByDef, or before CPython
+// 3.11 by PyType_GetModule, which does not work for a subclass.
 void* ModuleStateByType(const Module&);
 
-// An array with a place for each interpreter id, as generated code has it.
+// An array indexed by interpreter id, as in generated code.
 void* IdArray(const Module&);
 
 #if __has_include(<pybind11/gil_safe_call_once.h>)
-// pybind11's gil_safe_call_once_and_store::get_stored(), which is newer than
-// pybind11 2.10.
+// pybind11's gil_safe_call_once_and_store::get_stored(). pybind11 2.10 does not
+// have it.
 void* PybindStored(const Module&);
 #endif
 
-// pybind11's version; null if it is not measured.
+// pybind11's version; null if pybind11 is not measured.
 const char* PybindVersion();
 
 struct NamedPeer {

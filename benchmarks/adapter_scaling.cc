@@ -1,11 +1,11 @@
-// The lookups of adapter_hit, in several threads at the same time, through the
-// same caches. Each thread is in an interpreter with its own GIL (CPython 3.12
-// and up).
+// The lookups of adapter_hit in several threads at the same time, through the
+// same caches. Each thread is in its own interpreter with its own GIL (CPython
+// 3.12 and up).
 //
 //   ./bazelw run //benchmarks:adapter_scaling_py312
 //
-// See thread_ns: it stays the same if the threads do not slow one another down,
-// as long as each has a core.
+// Read thread_ns: it stays constant if the threads do not slow one another down
+// and each has a core.
 
 #include <Python.h>
 
@@ -21,8 +21,8 @@
 namespace benchmarks {
 namespace {
 
-// An interpreter for the thread that makes it. The thread must be attached to
-// none.
+// An interpreter for the thread that makes it. That thread must not be
+// attached.
 class OwnInterpreter {
  public:
   OwnInterpreter() {
@@ -42,7 +42,7 @@ class OwnInterpreter {
   OwnInterpreter& operator=(const OwnInterpreter&) = delete;
 
  private:
-  // CPython 3.12 and 3.13 write to a static table as an interpreter starts.
+  // CPython 3.12 and 3.13 write to a static table when an interpreter starts.
   static std::mutex& OneAtATime() {
     static std::mutex mutex;
     return mutex;
@@ -60,7 +60,8 @@ void Run(benchmark::State& state, Peer peer) {
 
 void RegisterAll() {
   for (const auto& [name, peer] : kPeers) {
-    // The one's key belongs to one interpreter; the other's slots go to any.
+    // The dict's key belongs to one interpreter; any interpreter may take the
+    // slots.
     if (peer == InterpreterDict || peer == NoSlot) continue;
     Register(std::string("threads/") + name,
              [peer = peer](benchmark::State& state) { Run(state, peer); })

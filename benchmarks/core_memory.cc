@@ -5,12 +5,12 @@
 // The times mean nothing here. Each figure is measured once, in a new process.
 //
 //   cache/CACHE/INTERPRETERS/CACHES
-//                 So many caches; every interpreter that has a slot in a cache
-//                 has filled it. The counters divide the memory of the caches
-//                 and of their tables by the number of caches:
-//                 resident_per_cache is resident memory, in whole pages, so it
-//                 needs many caches; bytes_per_cache is what the allocator has
-//                 given out, touched or not.
+//                 Every interpreter that has a slot in a cache has filled it.
+//                 The counters divide the memory of the caches and of their
+//                 tables by the number of caches: resident_per_cache is
+//                 resident memory, in whole pages, so it needs many caches;
+//                 bytes_per_cache is what the allocator has given out, touched
+//                 or not.
 //   sparse/side_table
 //                 Each of 64 interpreters has filled only the last one of
 //                 900,000 caches: resident_per_interpreter.
@@ -61,8 +61,8 @@ Memory Now() {
   return {static_cast<double>(info.uordblks + info.hblkhd), Resident()};
 }
 
-// The memory that use(prepare()) takes beyond prepare(). Both return what they
-// have made.
+// The memory that use(prepare()) takes in addition to prepare(). Both return
+// what they have made.
 template <typename Prepare, typename Use>
 Memory Taken(Prepare prepare, Use use) {
   int pipe_ends[2];
@@ -70,7 +70,7 @@ Memory Taken(Prepare prepare, Use use) {
   const pid_t child = fork();
   if (child == 0) {
     const auto prepared = prepare();
-    malloc_trim(0);  // so that free memory is not resident
+    malloc_trim(0);  // free memory must not be resident
     const Memory before = Now();
     [[maybe_unused]] const auto used = use(prepared);
     const Memory after = Now();

@@ -4,19 +4,18 @@
 //
 //   accessor      only the accessor, called as a lookup calls it
 //   miss          a lookup in an empty cache whose accessor returns null
-//   overflow      a lookup of an interpreter for which the cache has no slot
+//   overflow      a lookup for an interpreter for which the cache has no slot
 //   fill          an interpreter's first lookup in a cache. With a SideTable
-//   the
-//                 interpreter's table grows meanwhile, from nothing.
+//                 the interpreter's table grows meanwhile, from nothing.
 //   fill_last     the lookup that takes a cache's last slot
 //   reclaim       the first lookup in a cache whose interpreters have all
 //                 retired
 //   interpreter   an interpreter registers and retires; with a cache's name, it
 //                 fills one such cache in between
 //
-// The accessor returns a pointer and does nothing else. All of it is
-// throughput. Fills go through an array of caches, which the processor
-// prefetches. Misses and overflows find everything in the first-level cache.
+// The accessor only returns a pointer. All times are throughput. Fills go
+// through an array of caches, which the processor prefetches. Misses and
+// overflows find everything in the first-level cache.
 
 #include <cstddef>
 #include <memory>
@@ -60,8 +59,8 @@ void Overflow(benchmark::State& state) {
   }
 }
 
-// Measures an interpreter's lookups in caches of which others have filled so
-// many slots; these interpreters are alive or not.
+// Measures an interpreter's lookups in caches in which other interpreters have
+// filled that many slots. The others are alive or retired.
 enum class Others { kAlive, kRetired };
 
 template <typename Cache>

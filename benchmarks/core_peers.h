@@ -23,9 +23,9 @@
 #include "multislot/single_slot.h"
 #include "multislot/slot_policy.h"
 
-// Ways to keep a handle for each interpreter, all with the part of
+// Ways to keep a handle for each interpreter, with the part of
 // BasicPyHandleCache's interface that the benchmarks need. Each rival is as
-// fast as its idea allows. Its comment says what it gets wrong.
+// fast as its idea allows; its comment says what it gets wrong.
 
 namespace benchmarks {
 
@@ -57,7 +57,7 @@ class Floor {
   std::atomic<PyObject*> handle_{Handle()};
 };
 
-// A static that is made once: all interpreters get the first one's handle.
+// A static that is made once. All interpreters get the first one's handle.
 class CallOnce {
  public:
   using interpreter_type = Interpreter;
@@ -74,8 +74,8 @@ class CallOnce {
   mutable PyObject* handle_ = nullptr;
 };
 
-// A map for each thread. Each thread of an interpreter makes the handle anew,
-// and entries stay after the cache and the interpreter are gone.
+// A map for each thread. Every thread makes its own handle, and entries outlive
+// the cache and the interpreter.
 class ThreadLocalMap {
  public:
   using interpreter_type = Interpreter;
@@ -182,7 +182,7 @@ template <std::size_t Slots>
 using Fixed = BasicPyHandleCache<FixedSlots<Slots>>;
 using Table = BasicPyHandleCache<SideTable>;
 
-// Calls visit() with the Peer for each FixedSlots that is measured.
+// Calls visit() with the Peer of each FixedSlots that is measured.
 template <typename Visit>
 void ForEachFixed(Visit visit) {
   visit(Peer<Fixed<1>>{"fixed_1"});
@@ -204,13 +204,13 @@ void ForEachRival(Visit visit) {
   visit(Peer<MapPerInterpreter>{"map_per_interpreter"});
 }
 
-// The interpreter type of the lookups. (Single slots use only its base.)
+// The interpreter type to look up with. (Single slots use only its base.)
 template <typename Cache>
 using InterpreterOf = std::conditional_t<
     std::is_base_of<typename Cache::interpreter_type, Interpreter>::value,
     Interpreter, typename Cache::interpreter_type>;
 
-// With how many interpreters a cache is measured: as many as it can hold, and
+// The number of interpreters that a cache is measured with: its capacity, or
 // eight if it has no limit.
 template <typename Cache>
 constexpr std::size_t kInterpreters = Cache::capacity() == kUnlimited
@@ -233,7 +233,7 @@ class Full {
   }
 
  private:
-  // In its own cache line, so that all are aligned alike.
+  // Each in its own cache line, so that all are aligned alike.
   struct alignas(64) Aligned : Cache {};
   std::unique_ptr<Aligned> cache_ = std::make_unique<Aligned>();
   std::vector<std::unique_ptr<InterpreterOf<Cache>>> interpreters_;
@@ -241,8 +241,8 @@ class Full {
 
 constexpr std::size_t kMostCaches = 100000;
 
-// So many caches that no live interpreter has filled. Those with a SideTable
-// are the same each time, because each new cache would use up an index.
+// Caches that no live interpreter has filled. With a SideTable they are the
+// same each time, because each new cache would use up an index.
 template <typename Cache>
 std::shared_ptr<const Cache[]> Caches(std::size_t count) {
   if constexpr (std::is_same_v<Cache, Table>) {

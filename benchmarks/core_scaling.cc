@@ -2,25 +2,23 @@
 //
 //   ./bazelw run //benchmarks:core_scaling
 //
-//   threads        each thread has its own interpreter, and all look things up
-//                  in one cache. See thread_ns: it stays the same if the
-//                  threads do not slow one another down, as long as each has a
-//                  core.
+//   threads        each thread has its own interpreter; all look up in one
+//                  cache. Read thread_ns: it stays constant if the threads do
+//                  not slow one another down and each has a core.
 //   threads_apart  the same, each thread with its own cache: only the machine
 //                  can slow these down
-//   last_of        one thread looks up the last one of so many interpreters, in
-//                  a getter that is called
-//   interpreters   the same, all of them in turn: many interpreters do not fit
-//   in
-//                  the processor's caches
-//   random         one thread looks up one interpreter in so many caches, in
-//                  shuffled order: many do not fit in the processor's caches.
+//   last_of        one thread looks up for the last of N interpreters, in a
+//                  called getter
+//   interpreters   the same for all N in turn. Many interpreters do not fit
+//                  into the processor's caches.
+//   random         one thread looks up for one interpreter in N caches, in
+//                  shuffled order. Many do not fit into the processor's caches.
 //                  The lookups do not depend on one another.
 //   beside_fills   one thread's hits while another, on another core, fills and
 //                  reclaims a slot of the same cache, of the next one in an
-//                  array, or of one that is far away
+//                  array, or of one far away
 //
-// Throughput, as in core_hit; inlined unless it says getter.
+// Throughput, as in core_hit. Lookups are inlined unless in a getter.
 
 #include <algorithm>
 #include <atomic>

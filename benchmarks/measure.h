@@ -11,9 +11,9 @@
 
 namespace benchmarks {
 
-// The pointer, in a register; the compiler knows nothing about it or memory.
-// (benchmark::DoNotOptimize may leave a value in memory, and then the measured
-// load does not happen.)
+// Returns the pointer in a register; the compiler can assume nothing about it
+// or about memory. (benchmark::DoNotOptimize may leave a value in memory, and
+// then the measured load does not happen.)
 template <typename T>
 T* Opaque(T* pointer) {
   asm volatile("" : "+r"(pointer) : : "memory");
@@ -43,13 +43,13 @@ benchmark::internal::Benchmark* Register(const std::string& name,
       ->ComputeStatistics("fastest", Fastest);
 }
 
-// One for each core, but no more than the measured caches have slots.
+// One thread per core, but no more than the measured caches have slots.
 inline const int kMostThreads =
     std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 8);
 
-// For benchmarks with several threads: the counter thread_ns is the average
-// time of a thread's own call. (Some versions of Google Benchmark divide the
-// time by the number of threads, others do not.)
+// For multithreaded benchmarks. The counter thread_ns is the average time of a
+// thread's own call. (Some versions of Google Benchmark divide the time by the
+// number of threads, others do not.)
 template <typename Function>
 void EachThread(benchmark::State& state, Function call) {
   using Clock = std::chrono::steady_clock;

@@ -10,21 +10,21 @@ _MEASURE_ARGS = [
     "--benchmark_report_aggregates_only",
 ]
 
-# The position of a loop or function changes figures of a nanosecond by a cycle, so
-# all are aligned alike.
+# Where a loop or function starts changes a time of a nanosecond by a cycle, so all are
+# aligned alike.
 ALIGNED_COPTS = [
     "-falign-functions=64",
     "-falign-loops=64",
 ]
 
 def benchmark_program(name, srcs, deps, smoke_filter = ".", **kwargs):
-    """A cc_binary, and a cc_test, smoke_test_NAME, that runs it as briefly as can be.
+    """A cc_binary, and a cc_test, smoke_test_NAME, that runs it as briefly as possible.
 
     Args:
       name: of the cc_binary.
       srcs: of the cc_binary.
       deps: of the cc_binary.
-      smoke_filter: which of its benchmarks the cc_test runs.
+      smoke_filter: a regular expression for the benchmarks that the cc_test runs.
       **kwargs: as of cc_library.
     """
     cc_library(
@@ -49,7 +49,7 @@ def benchmark_program(name, srcs, deps, smoke_filter = ".", **kwargs):
             "--benchmark_min_time=0.000001",
             "--benchmark_filter=" + smoke_filter,
         ],
-        # A sanitizer would find nothing here that it does not find in the tests.
+        # A sanitizer finds nothing here that it does not find in the tests.
         tags = ["no_sanitizer"],
         deps = [":" + name + "_lib"],
     )

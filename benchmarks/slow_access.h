@@ -5,9 +5,8 @@
 
 namespace benchmarks {
 
-// An accessor for benchmarks that measure only hits: aborts. It has its own
-// translation unit, so that the compiler does not know that and must expect it
-// to return.
+// An accessor for benchmarks that measure only hits. It aborts. It is in its
+// own translation unit, so that the compiler must expect it to return.
 PyObject* SlowAccess(const void* object);
 
 }  // namespace benchmarks

@@ -1,4 +1,4 @@
-"""The project's goals, and what was measured."""
+"""The project's goals, and whether the measurements meet them."""
 
 from results import OURS, PLACES, SLOTS
 
@@ -124,7 +124,7 @@ def goals(results, newest):
         add(f"adapter hit, alone, SingleInterpreterFastPath ≤ pybind11's ({version})", f"{alone:.2f} ×", alone <= 1)
     if pybind is None:
         add("adapter hit against pybind11 3", "", None)
-    # The control shares nothing among threads: only the machine can slow it down.
+    # The control shares nothing between threads, so only the machine can slow it down.
     for program, name, control in [("core_scaling", "threads/fixed_8", "threads_apart/fixed_8")] + [
         (program, "threads/get_or_create", "threads/floor") for program in results.programs("adapter_scaling")
     ]:

@@ -26,7 +26,7 @@ def run(arguments):
 
 
 def run_benchmark(program, arguments, quick):
-    """{name: {"ns": [...], ...}} and the context, of one run of a program."""
+    """Runs a program once. Returns {name: {"ns": [...], ...}} and the context."""
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "out.json")
         run([program, "--benchmark_out=" + out, *(QUICK if quick else MEASURE), *arguments])
@@ -72,7 +72,7 @@ def processor():
 
 
 def commit(workspace):
-    if "COMMIT" in os.environ:  # of a copy that is no repository
+    if "COMMIT" in os.environ:  # of a copy without a repository
         return os.environ["COMMIT"]
     name = command("git", "-C", workspace, "rev-parse", "--short=12", "HEAD")
     changed = command("git", "-C", workspace, "status", "--porcelain", "--", ".", ":!docs")
@@ -103,7 +103,7 @@ def measure(programs, workspace, quick):
 
 
 def write_results(results, path):
-    """JSON with the repetitions of a benchmark on one line."""
+    """Writes JSON with the repetitions of a benchmark on one line."""
     text = json.dumps(results, indent=1)
     text = re.sub(r"\[[^][{}]*\]", lambda match: re.sub(r"\s+", " ", match[0]), text)
     with open(path, "w", encoding="utf-8") as file:

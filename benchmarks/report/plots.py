@@ -9,7 +9,7 @@ from matplotlib import pyplot
 
 from results import ADAPTER_NAMES, CACHES, NAMES, OURS, PLACES, RIVALS, SLOTS
 
-# Dark to light, and each with a mark of its own, so that neither needs the other.
+# From dark to light. Each line also has its own mark, so colour is not needed to tell them apart.
 DARK, MIDDLE, LIGHT = "#1b3a5c", "#4f8fb8", "#b9d3e0"
 OTHERS = "#e0b36a"
 

@@ -1,4 +1,4 @@
-"""What was measured, and what it is called."""
+"""The measurements, and the names of what was measured."""
 
 import json
 import re
@@ -15,7 +15,7 @@ class Series:
         self.first_quartile, self.third_quartile = quartiles[0], quartiles[2]
 
     def ratio(self, other):
-        """The ratio of the fastest, and the range that the middle halves allow."""
+        """The ratio of the fastest repetitions, and the range that the middle halves allow."""
         low = self.first_quartile / other.third_quartile
         high = self.third_quartile / other.first_quartile
         return f"{self.fastest / other.fastest:.2f} ({low:.2f} to {high:.2f})"
@@ -54,18 +54,18 @@ class Results:
         return Series(entry["ns"]) if entry else None
 
     def counts(self, program, prefix):
-        """The numbers that follow the prefix in names, in order."""
+        """The numbers after the prefix in the benchmarks' names, in order."""
         return sorted(int(name.rsplit("/", 1)[1]) for name in self.names(program, f"{prefix}/\\d+"))
 
     def resident(self, cache, interpreters, caches):
-        """Resident bytes per cache, when so many interpreters have filled so many caches."""
+        """Resident bytes per cache if this many interpreters have filled this many caches."""
         return self.entry("core_memory", f"cache/{cache}/{interpreters}/{caches}")["resident_per_cache"]
 
     def most_threads(self, program):
         return max(int(name.rsplit(":", 1)[1]) for name in self.names(program, "threads/.*"))
 
     def positions(self, way, cache):
-        """The Series of a cache in core_hit, one for each position."""
+        """A cache's Series in core_hit, one for each position."""
         return [self.series("core_hit", f"{way}/{cache}/{i}") for i in self.counts("core_hit", f"{way}/{cache}")]
 
     def slowest_position(self, way, cache):
@@ -78,7 +78,7 @@ class Results:
 SLOTS = [1, 2, 4, 8, 16, 32, 64]
 FIXED = [f"fixed_{n}" for n in SLOTS]
 OURS = [*FIXED, "side_table"]
-# How many caches are measured at once.
+# The numbers of caches that are measured.
 CACHES = [1, 10, 100, 1000, 10000, 100000]
 # The peers that serve more than one interpreter.
 RIVALS = ["map_per_interpreter", "thread_local_map", "shared_mutex_map", "mutex_flat_map"]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 #
-# Runs report.py, which see, with a python3 that has matplotlib; any will do for
-# --measure_only.
+# Runs report.py with a python3 that has matplotlib. --measure_only does not need
+# matplotlib.
 
 set -euo pipefail
 
