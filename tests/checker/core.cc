@@ -508,7 +508,7 @@ struct Forking {
   Plain<int> guarded;
 };
 
-// The forking thread locks again in another library's handler. Meanwhile
+// The forking thread locks again, in another library's handler. Meanwhile
 // another thread locks, and a third one forks too.
 Run LocksWhileAnotherForks(bool third_one_forks) {
   auto* forking = NewWorld<Forking>();

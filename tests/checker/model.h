@@ -11,9 +11,9 @@
 // Plain<> before its construction is known to have happened, or after its end.
 //
 // It does not model fences and sequentially consistent operations; the code has
-// neither. Nor two effects of relaxed operations, which tests/litmus covers:
-// loads that see stores made later in execution order (load buffering), and
-// stores that other threads see in another order than they were made.
+// neither. It misses two effects of relaxed operations, which tests/litmus
+// covers: loads that see stores made later in execution order (load buffering),
+// and stores that other threads see in another order than they were made.
 //
 // Method: stateless search with dynamic partial-order reduction (Flanagan and
 // Godefroid, POPL 2005) and sleep sets (Godefroid, 1996). An object's stores

@@ -1088,7 +1088,7 @@ TEST_F(EndsTest, ItKeepsItsObjectsUntilItsDictGoes) {
   }
 }
 
-// Another thread ends the interpreter than the one that looked up there.
+// An interpreter is ended by another thread than the one that looked up there.
 TEST_F(EndsTest, AnotherThreadEndsThem) {
   Runtime runtime;
   Lives::Begin();

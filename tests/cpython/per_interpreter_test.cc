@@ -339,8 +339,8 @@ TEST_F(PerInterpreterTest, AValueThatLooksItselfUp) {
   }
 }
 
-// A destructor may run Python code and may leave an error. A pending error is
-// pending again for it.
+// A destructor may run Python code and may leave an error. An error that was
+// pending is kept aside meanwhile.
 TEST_F(PerInterpreterTest, ADestructorThatRunsPython) {
   Runtime runtime;
   static const PerInterpreter<Told> values;

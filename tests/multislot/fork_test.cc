@@ -51,8 +51,8 @@ bool ForkedChildIsGood(bool (*good)()) {
          WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-// Runs before any C++ static is initialised, ours included. So this handler
-// runs after ours before a fork, and before ours after it.
+// Runs before any C++ static is initialised, ours included. So before a fork
+// these run after our handler, and after the fork before ours.
 __attribute__((constructor(101))) void RegisterHandlers() {
   const auto after = [] { g_lives_after += ALifeIsAsUsual() ? 1 : 0; };
   pthread_atfork(
