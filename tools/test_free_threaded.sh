@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 #
 # Tests the adapter in CPython 3.13.5 without a GIL, which it builds once
-# (tools/build_free_threaded.sh): with an ordinary build the tests of the adapter and
-# the examples, and with one that has ThreadSanitizer those that have threads, and the
-# extensions. There a report fails its test if any function in it is ours.
+# (tools/build_free_threaded.sh). An ordinary build runs the adapter's tests, the stress
+# test and the farm. A build with ThreadSanitizer runs the tests that have threads, and
+# the extensions; there a report fails its test if any function in it is ours.
 #
 #   tools/test_free_threaded.sh [plain|tsan]...      default: both
 #
@@ -49,7 +49,8 @@ plain() {
   build plain
   # What is linked, refused and measured is the same with a GIL.
   "${bazelw[@]}" query --noshow_progress \
-    "filter('^//(examples|tests/cpython|tests/stress).*_py313t\$', tests(//examples/... + //tests/...))" >"$log" || fail "query"
+    "filter('^//(examples/(c_extension|interpreter_farm)|tests/(cpython|stress))[/:].*_py313t\$', tests(//examples/... + //tests/...))" >"$log" ||
+    fail "query"
   "${test[@]}" --config=quick --target_pattern_file="$log" || fail "tests"
 }
 
@@ -58,7 +59,7 @@ tsan() {
   # CPython's own suppressions.
   local tsan_options=suppressions=${MULTISLOT_PYTHON%/bin/*}/suppressions_free_threading.txt
   local config=(--config=clang --config=tsan) only_ours=$PWD/tools/only_our_reports.sh
-  local of_python="filter('_py313t\$', tests(//examples/... + //tests/...))" none='crowd|immortal'
+  local of_python="filter('_py313t\$', tests(//examples/... + //tests/...))" none='crowd|immortal|farm|plot|ratio'
   "${bazelw[@]}" query --noshow_progress "filter('^//examples/', $of_python) +
     filter('^//tests/cpython/extension:', $of_python) - filter(':($none)_', $of_python) +
     filter('^//tests/cpython:(single_interpreter_fast_path|call_once_and_store|threads)_test_', $of_python)" >"$log" ||

@@ -103,9 +103,11 @@ unset MULTISLOT_CYTHON MULTISLOT_PYTHON  # those are outside; sid has its own
 cd /multislot
 bad=0
 try() { # try WHAT COMMAND...
-  echo "newest: $1"
+  local what=$1 started=$SECONDS
+  echo "newest: $what"
   shift
   "$@" || { echo "newest: FAILED: $*"; bad=1; }
+  echo "newest: $what: $((SECONDS - started)) s"
 }
 must_fail() { # must_fail TEXT COMMAND...
   local text=$1 log
@@ -251,7 +253,7 @@ fi
 
 try "litmus" tools/test_litmus.py
 try "WORKSPACE, g++" $bazel_test $strict $workspace //c10/... //multislot/... //tests/c10/... //tests/multislot/... \
-  //tests/linking/... //tests/cpython/... //examples/... //benchmarks/...
+  //tests/linking/... //tests/cpython/... //examples/...
 python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 try "consumers, WORKSPACE" env BAZEL=bazel PYTHON="$python" tools/test_consumers.sh $strict $workspace
 
