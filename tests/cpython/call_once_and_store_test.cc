@@ -20,7 +20,6 @@
 #include <vector>
 
 #include "absl/synchronization/barrier.h"
-#include "absl/synchronization/notification.h"
 #include "gtest/gtest.h"
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/handle_cache.h"
@@ -288,21 +287,28 @@ TEST(OnceGateTest, NobodyWaitsForEver) {
 TEST(CallOnceAndStoreTest, AForkDuringFn) {
   Runtime runtime;
   static Storage<std::string> storage;
-  absl::Notification in_fn, forked;
+  // The other thread must not allocate while this one forks: ThreadSanitizer's
+  // allocator would stay locked in the child.
+  std::atomic<bool> in_fn{false}, forked{false};
+  const auto wait_for = [](const std::atomic<bool>& flag) {
+    while (!flag.load()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  };
   PyInterpreterState* interpreter = PyInterpreterState_Get();
   PyThreadState* before = PyEval_SaveThread();
   std::thread calls([&] {
     RunThreadsIn(interpreter, 1, [&](std::size_t) {
       storage.call_once_and_store_result([&] {
         Py_BEGIN_ALLOW_THREADS;
-        in_fn.Notify();
-        forked.WaitForNotification();
+        in_fn = true;
+        wait_for(forked);
         Py_END_ALLOW_THREADS;
         return "parent";
       });
     });
   });
-  in_fn.WaitForNotification();
+  wait_for(in_fn);
   PyEval_RestoreThread(before);
   PyOS_BeforeFork();
   const pid_t child = fork();
@@ -317,7 +323,7 @@ TEST(CallOnceAndStoreTest, AForkDuringFn) {
     _exit(right && soon ? 0 : 1);
   }
   PyOS_AfterFork_Parent();
-  forked.Notify();
+  forked = true;
   before = PyEval_SaveThread();
   calls.join();
   int status = -1;
