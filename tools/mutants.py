@@ -255,4 +255,10 @@ EQUIVALENT = {
         "PyInterpreterState_New() made it, has no sys.modules, and gets no record. What is left is an "
         "only one that ended without any sign: its dict, what sys has and what atexit has were all kept, "
         "which record_life.h does not promise to survive.",
+    "bare_interpreter.h: another result: return reinterpret_cast<Tag>(interpreter)":
+        "each tag is one more; they are as different from each other as before.",
+    "bare_interpreter.h: > is >= in tag > kBusyTag":
+        "occupancy(), a snapshot, counts a slot a moment earlier: while it is filled.",
+    "bare_interpreter.h: another result: return 0": "any number will do that never changes.",
+    "fixed_slots.h: < is <= in probes < Capacity": "the home slot is looked at once more.",
 }

@@ -186,13 +186,15 @@ def mechanical(folder, options):
     stages_of = {
         "core": [
             ["//tests/checker:core_test"],
-            ["//tests/multislot:all", "//tests/conformance:all", "//tests/c10:all", "//tests/fuzz:core_fuzz_test"],
+            ["//tests/multislot:all", "//tests/c10:all", "//tests/hit_path:all", "//tests/fuzz:core_fuzz_test"]
+            + [f"//tests/conformance:{cache}_test" for cache in ("c10", "single", "fixed_1", "fixed_3", "fixed_3_bare", "side_table")],
         ],
         "adapter": list(stages("multislot/cpython/")),
     }
     stages_of = {name: stages_of[name] for name in sorted({part(mutant[1]) for mutant in chosen})}
     wanted = [test for of_part in stages_of.values() for stage in of_part for test in stage]
-    bazel(folder, "build", "--color=no", "--copt=-w", "--build_tests_only", *wanted)
+    # Without assertions, which would notice mistakes of the caller before the library does.
+    bazel(folder, "build", "--color=no", "--copt=-w", "--copt=-DNDEBUG", "--build_tests_only", *wanted)
     programs_of = {name: [programs(folder, stage) for stage in of_part] for name, of_part in stages_of.items()}
 
     limits = {}  # seconds
