@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 #
 # Builds and runs examples/consumer, a workspace that depends on multislot, with
-# every config of its .bazelrc, and checks the results.
+# every config of its .bazelrc, and checks the results. Then does in an empty folder
+# what docs/using.md says.
 #
 #   tools/test_consumers.sh [BAZEL-OPTION...]      for example --enable_bzlmod
 #
@@ -12,10 +13,12 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../examples/consumer"
 
-bazel=${BAZEL:-../../bazelw}
+root=$(realpath ../..)
+bazel=${BAZEL:-$root/bazelw}
 options=("$@")
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+empty=$(mktemp -d)
+trap 'rm -rf "$log" "$empty"' EXIT
 bad=0
 
 fail() { # fail WHAT
@@ -105,5 +108,30 @@ if $bazel aquery "${options[@]}" \
 else
   fail "aquery"
 fi
+
+# Prints the block of docs/using.md whose first line is "# NAME".
+block() { # block NAME
+  awk -v name="# $1" '
+    /^```/ { inside = !inside; first = inside; wanted = 0; next }
+    first { wanted = $0 == name; first = 0 }
+    wanted' "$root/docs/using.md"
+}
+
+# With bzlmod for the machine's Python: the options may have no toolchain for it.
+ln -s "$root" "$empty/multislot"
+mkdir "$empty/mine"
+for file in MODULE.bazel WORKSPACE .bazelrc BUILD; do block "$file" >"$empty/mine/$file"; done
+cp "$root/examples/snippets/fraction.cc" "$empty/mine"
+machine_python=$(sh "$root/third_party/python/find_pythons.sh" | head -n 1 | cut -f 3)
+cd "$empty/mine" || exit 1
+if $bazel build "${options[@]}" \
+  --@multislot//multislot/cpython:python=@multislot//multislot/cpython:machine_python //:fraction.so >"$log" 2>&1 &&
+  half=$(PYTHONPATH=bazel-bin "$machine_python" -c 'import fraction; print(fraction.half())' 2>"$log") &&
+  [ "$half" = 1/2 ]; then
+  echo "consumer: docs/using.md, from an empty folder: $half"
+else
+  fail "docs/using.md"
+fi
+$bazel shutdown >"$log" 2>&1
 
 exit "$bad"
