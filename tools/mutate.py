@@ -186,7 +186,7 @@ def mechanical(folder, options):
     stages_of = {
         "core": [
             ["//tests/checker:core_test"],
-            ["//tests/multislot:all", "//tests/c10:all", "//tests/hit_path:all", "//tests/fuzz:core_fuzz_test"]
+            ["//tests/multislot:all", "//tests/c10:all", "//tests/fuzz:core_fuzz_test"]
             + [f"//tests/conformance:{cache}_test" for cache in ("c10", "single", "fixed_1", "fixed_3", "fixed_3_bare", "side_table")],
         ],
         "adapter": list(stages("multislot/cpython/")),

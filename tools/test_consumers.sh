@@ -122,6 +122,7 @@ ln -s "$root" "$empty/multislot"
 mkdir "$empty/mine"
 for file in MODULE.bazel WORKSPACE .bazelrc BUILD; do block "$file" >"$empty/mine/$file"; done
 cp "$root/examples/snippets/fraction.cc" "$empty/mine"
+echo "try-import $root/.bazelrc.deps" >>"$empty/mine/.bazelrc" # as in examples/consumer
 machine_python=$(sh "$root/third_party/python/find_pythons.sh" | head -n 1 | cut -f 3)
 cd "$empty/mine" || exit 1
 if $bazel build "${options[@]}" \
