@@ -7,6 +7,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+/usr/bin/python3 -c "import yaml" 2>/dev/null || {
+  echo "bcr: a Python module is missing (Debian: apt-get install python3-yaml)" >&2
+  exit 1
+}
 targets=$(/usr/bin/python3 - <<'PYTHON'
 import json, os, re, yaml
 

@@ -5,6 +5,10 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+command -v gdb >/dev/null || {
+  echo "gdb: gdb is missing (Debian: apt-get install gdb)" >&2
+  exit 1
+}
 ./bazelw build --strip=never --color=no --curses=no --noshow_progress //tests/gdb:caches || exit 1
 
 # Without auto-load: some machines have printers for PyObject*, which would change

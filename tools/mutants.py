@@ -261,4 +261,11 @@ EQUIVALENT = {
         "occupancy(), a snapshot, counts a slot a moment earlier: while it is filled.",
     "bare_interpreter.h: another result: return 0": "any number will do that never changes.",
     "fixed_slots.h: < is <= in probes < Capacity": "the home slot is looked at once more.",
+    "fixed_slots.h: no break": "nothing of an interpreter's lies beyond an empty slot; looking on takes longer.",
+    "registry.cc: < is <= in i < kWordsOfWords":
+        "with no index left, the number of the word behind the last one is too large as well.",
+    "registry.cc: >= is > in shared.full_words[i] == kAllBits || word >= kWordsOfPages":
+        "with 64-bit pointers kWordsOfPages is a multiple of the bits of a word: a word at the end is full.",
+    "registry.cc: no page = PageNumber(shared, number)": "the loop finds the page in its next round.",
+    "registry.h: <= is < in tag <= kBusyTag": "the register has no entry that is kBusyTag.",
 }

@@ -59,11 +59,8 @@ struct Slot {
   }
 
   // The caller makes sure that nobody reads meanwhile. Relaxed: that orders
-  // these stores, too.
-  void Clear() noexcept {
-    tag.store(kEmptyTag, std::memory_order_relaxed);
-    handle.store(nullptr, std::memory_order_relaxed);
-  }
+  // this store, too. Without a tag the slot has no handle, whatever is there.
+  void Clear() noexcept { tag.store(kEmptyTag, std::memory_order_relaxed); }
 };
 
 }  // namespace internal

@@ -469,10 +469,37 @@ Run TheRegisterGrows(std::size_t room) {
                        tags->tags[0] != tags->tags[1],
                    "a registration was lost");
             Expect(IsLive(tags->tags[0]) && IsLive(tags->tags[1]), "lost");
+            Expect(Unfreed() == 1, "memory that is not used is kept");
           }};
 }
 Run BothMakeItGrow() { return TheRegisterGrows(0); }
 Run OneMakesItGrow() { return TheRegisterGrows(1); }
+
+// While a thread allocates the second page, another makes it and fills it.
+Run ItGrowsTwice() {
+  auto* tags = NewWorld<Tags>();
+  TakeFirstPage(0);
+  const auto register_one = [=](int i) {
+    tags->tags[i] = RegisterTag(g_register);
+  };
+  return {{
+              [=] {
+                register_one(0);
+                const internal::RegistryLock lock(g_register);
+                const internal::Page* second =
+                    internal::FindPage(g_register, internal::kBitsOfAWord);
+                const_cast<internal::Page*>(second)->taken = ~std::uint64_t{0};
+                g_register.full_pages[0] |= 2;
+              },
+              [=] { register_one(1); },
+          },
+          [=] {
+            Expect(tags->tags[0] != tags->tags[1], "a tag was given twice");
+            const std::size_t index = internal::HomeIndexOf(tags->tags[1]);
+            Expect(Unfreed() == index / internal::kBitsOfAWord,
+                   "memory that is not used is kept");
+          }};
+}
 
 // The next interpreter gets the same index.
 Run AnIndexIsUsedAgain() {
@@ -569,6 +596,7 @@ std::vector<Scenario> Scenarios() {
   all.push_back({"register/two_register", TwoRegister});
   all.push_back({"register/both_make_it_grow", BothMakeItGrow});
   all.push_back({"register/one_makes_it_grow", OneMakesItGrow});
+  all.push_back({"register/it_grows_twice", ItGrowsTwice});
   all.push_back({"register/an_index_is_used_again", AnIndexIsUsedAgain});
   all.push_back({"fork/one_forks", OneForks});
   all.push_back({"fork/two_fork", TwoFork});

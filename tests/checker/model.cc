@@ -571,6 +571,8 @@ void Freed(const void* memory) {
   g_model.blocks.erase(block);
 }
 
+std::size_t Unfreed() { return g_model.blocks.size(); }
+
 void Made(const void* object) {
   if (g_current < 0) return;
   Tick();

@@ -77,6 +77,8 @@ void Unlock(const void* mutex);
 // Memory is allocated, or is about to be freed.
 void Allocated(const void* memory, std::size_t size);
 void Freed(const void* memory);
+// How many pieces of memory this interleaving's threads have not freed.
+std::size_t Unfreed();
 
 // A non-atomic object is made, read or written.
 void Made(const void* object);
