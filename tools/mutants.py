@@ -267,5 +267,8 @@ EQUIVALENT = {
     "registry.cc: >= is > in shared.full_words[i] == kAllBits || word >= kWordsOfPages":
         "with 64-bit pointers kWordsOfPages is a multiple of the bits of a word: a word at the end is full.",
     "registry.cc: no page = PageNumber(shared, number)": "the loop finds the page in its next round.",
+    "table_fill.cc: another result: return sizeof(Table) + size * (sizeof(std::atomic<PyObject*>) + sizeof(std::uint32_t))":
+        "each table is one byte larger.",
+    "table_fill.cc: >= is > in bytes >= 64 * 1024": "no table has 64 KiB.",
     "registry.h: <= is < in tag <= kBusyTag": "the register has no entry that is kBusyTag.",
 }

@@ -19,30 +19,22 @@ namespace multislot {
 namespace internal {
 namespace {
 
-// The sizes of tables, as exponents of 2. Each small size is four times the one
-// before. With enough address space, and if mapped pages take memory only once
-// they are used, the next table has room for more caches than most processes
-// have. So it need not be copied, and takes no more memory than its handles.
-#if defined(MAP_NORESERVE)
-constexpr bool kPagesOnDemand = sizeof(void*) >= 8;
-#else
-constexpr bool kPagesOnDemand = false;
-#endif
+// The sizes of tables, as exponents of 2; the last has room for every index.
+#if defined(MAP_NORESERVE) && UINTPTR_MAX > 0xFFFFFFFF
+// Mapped pages take memory only once they are used. So the fourth size has room
+// for more caches than most processes have. It need not be copied, and takes no
+// more memory than its handles.
 constexpr int kSizes[] = {5, 7, 9, 20, 24, kIndexBits};
-constexpr int kGrowth = 2;
+#else
+constexpr int kSizes[] = {5, 7, 9, 11, 13, 15, 17, 19, 21, 23, kIndexBits};
+#endif
 
 // The size of the smallest table that has the index, as an exponent of 2.
 int BitsFor(std::size_t index) noexcept {
   const int bits = static_cast<int>(BitWidth(index));
-  if (!kPagesOnDemand) {
-    int size = kSizes[0];
-    while (size < bits) size += kGrowth;
-    return size < kIndexBits ? size : kIndexBits;
-  }
-  for (int size : kSizes) {
-    if (size >= bits) return size;
-  }
-  return kIndexBits;
+  const int* size = kSizes;
+  while (*size < bits) ++size;
+  return *size;
 }
 
 // The size of a table in bytes, including its header.

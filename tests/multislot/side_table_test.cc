@@ -388,6 +388,41 @@ TEST(SideTableTest, IndicesRunOut) {
   EXPECT_EQ(internal::g_register.last_index, kLast);
 }
 
+// What is mapped takes no memory before it is used, so a large table comes
+// soon.
+TEST(SideTableTest, SizesOfTables) {
+  using Traits = internal::InterpreterTraits<Interpreter>;
+#if defined(__linux__)
+  constexpr bool kOnDemand = sizeof(void*) >= 8;
+#else
+  constexpr bool kOnDemand = false;
+#endif
+  constexpr struct {
+    std::size_t index;
+    int bits;
+  } kExpected[] = {
+      {1, 5},
+      {31, 5},
+      {32, 7},
+      {127, 7},
+      {128, 9},
+      {511, 9},
+      {512, kOnDemand ? 20 : 11},
+      {2047, kOnDemand ? 20 : 11},
+      {2048, kOnDemand ? 20 : 13},
+  };
+  for (const auto& expected : kExpected) {
+    LastIndex before(expected.index - 1);
+    Interpreter interpreter;
+    const Cache cache;
+    EXPECT_EQ(cache.ptr_or(&interpreter, [] { return HandleNumber(1); }),
+              HandleNumber(1));
+    EXPECT_EQ(Traits::TablesOf(&interpreter).load()->size,
+              std::size_t{1} << expected.bits)
+        << "index " << expected.index;
+  }
+}
+
 // No memory for the first table, or for a larger one; then there is some.
 TEST(SideTableTest, MemoryRunsOut) {
   using Traits = internal::InterpreterTraits<Interpreter>;
