@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "absl/base/macros.h"
 #include "absl/base/thread_annotations.h"
 #include "multislot/internal/bits.h"
 #include "multislot/internal/registry.h"
@@ -63,12 +64,15 @@ void FreeZeroed(void* memory, [[maybe_unused]] std::size_t bytes) noexcept {
 class SpareTable {
  public:
   SpareTable() = default;
-  ~SpareTable() { Free(); }
+  ~SpareTable() {
+    if (table_ != nullptr) FreeZeroed(table_, BytesOf(table_->size));
+  }
   SpareTable(const SpareTable&) = delete;
   SpareTable& operator=(const SpareTable&) = delete;
 
+  // If there is none.
   bool Allocate(int bits, void* (*allocate)(std::size_t)) noexcept {
-    Free();
+    ABSL_ASSERT(table_ == nullptr);
     const std::size_t size = std::size_t{1} << bits;
     table_ = static_cast<Table*>(allocate(BytesOf(size)));
     if (table_ == nullptr) return false;
@@ -84,10 +88,6 @@ class SpareTable {
   }
 
  private:
-  void Free() noexcept {
-    if (table_ != nullptr) FreeZeroed(table_, BytesOf(table_->size));
-  }
-
   Table* table_ = nullptr;
 };
 

@@ -392,6 +392,7 @@ Run TwoMakeTheTableGrow() {
                        world->handles[1] == world->handles[2],
                    "two threads of an interpreter have different objects");
             Expect(world->Find(1) == world->handles[0], "a fill is lost");
+            Expect(Unfreed() == 1, "memory that is not used is kept");
           }};
 }
 
