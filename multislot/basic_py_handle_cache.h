@@ -51,7 +51,7 @@ using AccessorParam =
 // Threads: any member, from any thread, at any time, with or without a GIL. No
 // lock is held while the slow accessor runs. So it may do what it likes:
 // import, release the GIL, throw, use this or another cache.
-// Cost: of a hit, constant time; it is the policy's, as are fill and memory.
+// Cost: the policy's; its header says what hits, fills and memory cost.
 //
 // The policy SingleSlot makes this c10::PyHandleCache, with its limits;
 // single_slot.h has them.
@@ -79,8 +79,8 @@ class BasicPyHandleCache {
   //   - If the accessor throws or returns null, that is passed on and nothing
   //     remembered; the next call tries again. A Python error that is set stays
   //     as it is.
-  // A null interpreter is a mistake: an assertion in debug builds; otherwise
-  // the accessor is called and nothing remembered.
+  // A null interpreter asserts unless NDEBUG is defined; then the accessor is
+  // called and nothing remembered.
   template <typename SlowAccessor>
   [[nodiscard]] PyObject* ptr_or(interpreter_type* interpreter,
                                  SlowAccessor&& slow_accessor) const {

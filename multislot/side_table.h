@@ -46,9 +46,9 @@ struct SideTableAccess;
 // have 32 bits) for each cache that it filled, rounded up: its table has room
 // for 32 handles, then for 128, 512 and a million. Of the larger ones only
 // pages that hold a handle take memory; the rest is address space. (Where
-// pointers have 32 bits, and on Windows, each table is four times the one
-// before it.) An interpreter's smaller tables stay until it retires. Retired
-// interpreters' tables go to later ones.
+// pointers have 32 bits, and on Windows, each table up to 2^23 is four times
+// the one before it.) An interpreter's smaller tables stay until it retires.
+// Retired interpreters' tables go to later ones.
 class SideTable {
  public:
   using interpreter_type = Interpreter;

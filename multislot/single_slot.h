@@ -40,8 +40,8 @@ struct SingleSlot {};
 
 // c10::PyHandleCache, for two kinds of interpreters. A multislot::Interpreter
 // is known by its tag, which no other ever has, so the next one at the same
-// address is another one; once retired, it neither hits nor fills. Of a bare
-// c10::impl::PyInterpreter the address is all there is to know.
+// address is another one; once retired, it neither hits nor fills. A bare
+// c10::impl::PyInterpreter is known only by its address.
 template <>
 class BasicPyHandleCache<SingleSlot> {
   template <typename Bare>

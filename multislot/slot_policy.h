@@ -36,10 +36,10 @@ inline constexpr std::size_t kUnlimited = static_cast<std::size_t>(-1);
 //     // found quickly; find() is asked. It is inlined into every hit.
 //     PyObject* find_fast(const interpreter_type* interpreter) const noexcept;
 //
-//     // Puts the handle into the interpreter's slot unless there is one
-//     // already, and returns what the slot holds then: of several calls for
-//     // one interpreter one fills, and all return its handle. Null if it has
-//     // no slot: an overflow, or a retired interpreter.
+//     // Stores the handle unless the interpreter has one already. Returns the
+//     // stored handle, so concurrent calls for one interpreter all return the
+//     // same one. Null if it has no slot: an overflow, or a retired
+//     // interpreter.
 //     PyObject* publish(const interpreter_type* interpreter,
 //                       PyObject* handle) const noexcept;
 //

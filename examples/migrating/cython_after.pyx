@@ -18,6 +18,8 @@ cdef PyObject* make_fraction(void* unused) except NULL:  # a new reference
 
 cdef object get_fraction():
     return <object>multislot_get(&fraction, make_fraction, NULL)
+
+get_fraction()  # the first lookup, in each interpreter that imports the module
 # [end cache]
 
 

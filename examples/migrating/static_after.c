@@ -31,7 +31,13 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static int exec(PyObject* self) {
+  (void)self;
+  return get_fraction() == NULL ? -1 : 0;
+}
+
 static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, exec},
 #ifdef Py_mod_multiple_interpreters /* CPython 3.12 and newer */
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif

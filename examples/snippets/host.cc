@@ -52,12 +52,11 @@ void Check(bool good, const char* what) {
 
 int main() {
   const multislot::cpython::Runtime runtime;
-  const multislot::PyHandleCache cache;
   // [main]
+  const multislot::PyHandleCache cache;
   multislot::Interpreter main_registration;  // the main interpreter's
   PyObject* in_main =
       cache.ptr_or(&main_registration, [] { return Builtin("__import__"); });
-  // [end main]
   {
     SubInterpreter sub;
     PyThreadState* main = PyThreadState_Swap(sub.thread());
@@ -68,5 +67,6 @@ int main() {
     PyThreadState_Swap(main);
   }
   Check(cache.peek(&main_registration) == in_main, "the main interpreter's");
-  main_registration.retire();
+  main_registration.retire();  // before Py_FinalizeEx()
+  // [end main]
 }

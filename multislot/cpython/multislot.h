@@ -43,8 +43,8 @@ typedef struct multislot_cache {
   void* self;
 } multislot_cache;
 
-/* An empty cache. So is one that is all zero, and one that a test has set to
- * that, while nobody else uses it, to start afresh. */
+/* An empty cache. A cache that is all zero is empty too. A test may reset one
+ * that way while nobody else uses it. */
 #define MULTISLOT_CACHE_INIT \
   { 0, NULL }
 

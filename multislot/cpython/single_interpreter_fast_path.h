@@ -59,7 +59,8 @@ struct SingleInterpreterFastPath {
   // set, and one that is pending stays. Further calls do no harm.
   static void Enable();
 
-  // The CurrentInterpreter(), which see.
+  // The same as CurrentInterpreter(), without asking CPython while the fast
+  // path is on.
   [[nodiscard]] static Interpreter* Find() {
     internal::Record* only =
         internal::g_records.only.load(std::memory_order_acquire);  // (23)
