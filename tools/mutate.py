@@ -16,6 +16,7 @@ The last line counts. Status 1 if a mutant survives that tools/mutants.py does n
 """
 
 import argparse
+import collections
 import concurrent.futures
 import fcntl
 import os
@@ -129,9 +130,9 @@ def bazel(folder, command, *arguments):
     return result.stdout.split("\n")[:-1]
 
 
-def programs(folder, stage):
-    """The C++ tests of a stage, each as the program to run."""
-    tests = bazel(folder, "query", f"kind(cc_test, set({' '.join(stage)}))")
+def programs(folder, targets):
+    """The C++ tests among the targets, each as the program to run."""
+    tests = bazel(folder, "query", f"kind(cc_test, set({' '.join(targets)}))")
     return [os.path.join("bazel-bin", test[2:].replace(":", "/")) for test in tests]
 
 
@@ -183,41 +184,40 @@ def mechanical(folder, options):
         for _, file, line, what in chosen:
             print(f"{file}:{line}: {what}")
         return 0
-    stages_of = {
+    targets = {
         "core": [
-            ["//tests/checker:core_test"],
-            ["//tests/multislot:all", "//tests/c10:all", "//tests/fuzz:core_fuzz_test"]
-            + [f"//tests/conformance:{cache}_test" for cache in ("c10", "single", "fixed_1", "fixed_3", "fixed_3_bare", "side_table")],
+            *("//tests/checker:core_test", "//tests/multislot:all", "//tests/c10:all", "//tests/fuzz:core_fuzz_test"),
+            *(f"//tests/conformance:{cache}_test" for cache in ("c10", "single", "fixed_1", "fixed_3", "fixed_3_bare", "side_table")),
         ],
-        "adapter": list(stages("multislot/cpython/")),
+        "adapter": [test for stage in stages("multislot/cpython/") for test in stage],
     }
-    stages_of = {name: stages_of[name] for name in sorted({part(mutant[1]) for mutant in chosen})}
-    wanted = [test for of_part in stages_of.values() for stage in of_part for test in stage]
+    targets = {name: targets[name] for name in sorted({part(mutant[1]) for mutant in chosen})}
     # Without assertions, which would notice mistakes of the caller before the library does.
+    wanted = [target for of_part in targets.values() for target in of_part]
     bazel(folder, "build", "--color=no", "--copt=-w", "--copt=-DNDEBUG", "--build_tests_only", *wanted)
-    programs_of = {name: [programs(folder, stage) for stage in of_part] for name, of_part in stages_of.items()}
+    programs_of = {name: programs(folder, of_part) for name, of_part in targets.items()}
 
-    limits = {}  # seconds
-    for program in [program for of_part in programs_of.values() for stage in of_part for program in stage]:
+    takes = {}  # seconds
+    for program in [program for of_part in programs_of.values() for program in of_part]:
         started = time.monotonic()
         if notices(folder, program, 0, 600):
             sys.exit(f"mutate: {program} fails without a mutant")
-        limits[program] = 10 + 5 * (time.monotonic() - started)
-    for of_part in programs_of.values():
-        for stage in of_part:
-            stage.sort(key=limits.get)  # the quick ones first
+        takes[program] = time.monotonic() - started
+    noticed_in = collections.Counter()  # mutants of a file, by program
 
     def what_notices(mutant):
         number, file, _, _ = mutant
-        for stage, tests in enumerate(programs_of[part(file)]):
-            for program in tests:
-                noticed = notices(folder, program, number, limits[program])
-                if noticed is None:
-                    return "nothing", None
-                if noticed and all(notices(folder, program, number, limits[program]) for _ in range(options.repeat - 1)):
-                    return "checker" if stage == 0 else "tests", os.path.basename(program)
-                if noticed:
-                    print(f"{file}: {mutant[3]}: {os.path.basename(program)} does not notice it each time", flush=True)
+        # Quick ones first, and those that have noticed others of the file.
+        for program in sorted(programs_of[part(file)], key=lambda test: takes[test] / (1 + noticed_in[file, test])):
+            limit = 10 + 5 * takes[program]
+            noticed = notices(folder, program, number, limit)
+            if noticed is None:
+                return "nothing", None
+            if noticed and all(notices(folder, program, number, limit) for _ in range(options.repeat - 1)):
+                noticed_in[file, program] += 1
+                return "checker" if "/checker/" in program else "tests", os.path.basename(program)
+            if noticed:
+                print(f"{file}: {mutant[3]}: {os.path.basename(program)} does not notice it each time", flush=True)
         return "survived", None
 
     counts = {"checker": 0, "tests": 0, "explained": 0, "survived": 0, "nothing": 0}
