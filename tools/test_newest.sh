@@ -252,8 +252,8 @@ if [ "${1:-}" = --measure ]; then
 fi
 
 try "litmus" tools/test_litmus.py
-try "WORKSPACE, g++" $bazel_test $strict $workspace //c10/... //multislot/... //tests/c10/... //tests/multislot/... \
-  //tests/linking/... //tests/cpython/... //examples/...
+try "WORKSPACE, g++" $bazel_test $strict $workspace -- //c10/... //multislot/... //tests/c10/... //tests/multislot/... \
+  //tests/cpython/... //examples/... -//examples/interpreter_farm/...
 python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 try "consumers, WORKSPACE" env BAZEL=bazel PYTHON="$python" tools/test_consumers.sh $strict $workspace
 
