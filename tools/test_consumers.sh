@@ -117,6 +117,10 @@ block() { # block NAME
     wanted' "$root/docs/using.md"
 }
 
+here=()
+for option in "${options[@]}"; do
+  [[ $option == --extra_toolchains=* ]] || here+=("$option") # that is examples/consumer's
+done
 ln -s "$root" "$empty/multislot"
 mkdir "$empty/mine"
 for file in MODULE.bazel WORKSPACE .bazelrc BUILD; do block "$file" >"$empty/mine/$file"; done
@@ -124,7 +128,7 @@ cp "$root/examples/snippets/fraction.cc" "$empty/mine"
 echo "try-import $root/.bazelrc.deps" >>"$empty/mine/.bazelrc" # as in examples/consumer
 machine_python=$(sh "$root/third_party/python/find_pythons.sh" | head -n 1 | cut -f 3)
 cd "$empty/mine" || exit 1
-if $bazel build "${options[@]}" //:fraction.so >"$log" 2>&1 &&
+if $bazel build "${here[@]}" //:fraction.so >"$log" 2>&1 &&
   half=$(PYTHONPATH=bazel-bin "$machine_python" -c 'import fraction; print(fraction.half())' 2>"$log") &&
   [ "$half" = 1/2 ]; then
   echo "consumer: docs/using.md, from an empty folder: $half"
