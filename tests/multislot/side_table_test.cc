@@ -1,11 +1,13 @@
 #include "multislot/side_table.h"
 
 #if !defined(_WIN32)
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #endif
 
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -459,6 +461,38 @@ TEST(SideTableTest, MemoryRunsOut) {
     }
   }
 }
+
+#if defined(__linux__)
+// Two fills make an interpreter's table grow at once. The second one's table is
+// not needed, and is unmapped.
+TEST(SideTableTest, AMappedTableThatIsNotNeeded) {
+  using Traits = internal::InterpreterTraits<Interpreter>;
+  static std::atomic<std::uintptr_t> indices[2];
+  static Interpreter* interpreter;
+  static void* spare;
+  const auto fill = [](std::size_t i, void* (*allocate)(std::size_t)) {
+    return internal::FillTable(internal::g_register, Traits::TagOf(interpreter),
+                               Traits::TablesOf(interpreter), indices[i],
+                               HandleNumber(i), internal::Ownership::None(),
+                               allocate);
+  };
+  static const auto first = [fill] { fill(1, internal::AllocateZeroed); };
+
+  NoFreeTables no_free_tables;
+  LastIndex high(10000);
+  Interpreter own;
+  interpreter = &own;
+  const internal::Filled filled = fill(0, [](std::size_t bytes) {
+    first();
+    spare = internal::AllocateZeroed(bytes);
+    return spare;
+  });
+  EXPECT_EQ(filled.handle, HandleNumber(0));
+  ASSERT_NE(spare, nullptr);
+  EXPECT_EQ(msync(spare, 1, MS_ASYNC), -1);
+  EXPECT_EQ(errno, ENOMEM);  // not mapped
+}
+#endif
 
 #if !defined(_WIN32)
 // While a thread fills tables, each fork's child finds them whole, and can
