@@ -462,6 +462,38 @@ TEST(SideTableTest, MemoryRunsOut) {
   }
 }
 
+// What an interpreter owns goes to its larger table, in the order of the fills.
+TEST(SideTableTest, WhatIsOwnedAsTheTableGrows) {
+  using Traits = internal::InterpreterTraits<Interpreter>;
+  Interpreter interpreter;
+  internal::OwnedValue values[2] = {};
+  std::atomic<std::uintptr_t> indices[4] = {};
+  const auto fill = [&](std::size_t i, internal::Ownership owned) {
+    const internal::Filled filled = internal::FillTable(
+        internal::g_register, Traits::TagOf(&interpreter),
+        Traits::TablesOf(&interpreter), indices[i], HandleNumber(i), owned);
+    EXPECT_TRUE(filled.is_new);
+  };
+  fill(0, internal::Ownership::Of(&values[0]));
+  fill(1, internal::Ownership::Reference());
+  fill(2, internal::Ownership::None());
+  const std::size_t size = Traits::TablesOf(&interpreter).load()->size;
+  LastIndex high(size);
+  fill(3, internal::Ownership::Of(&values[1]));
+
+  internal::Table* table = Traits::RetireAndTakeTables(&interpreter);
+  ASSERT_GT(table->size, size);
+  ASSERT_EQ(table->fills, 4u);
+  EXPECT_EQ(table->order()[0], indices[0] | internal::kOwnsValue);
+  EXPECT_EQ(table->order()[1], indices[1] | internal::kOwnsReference);
+  EXPECT_EQ(table->order()[2], indices[2]);
+  EXPECT_EQ(table->order()[3], indices[3] | internal::kOwnsValue);
+  EXPECT_EQ(table->values, &values[1]);
+  EXPECT_EQ(values[1].next, &values[0]);
+  EXPECT_EQ(values[0].next, nullptr);
+  internal::FreeTables(internal::g_register, table);
+}
+
 #if defined(__linux__)
 // Two fills make an interpreter's table grow at once. The second one's table is
 // not needed, and is unmapped.
