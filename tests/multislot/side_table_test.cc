@@ -492,6 +492,8 @@ TEST(SideTableTest, WhatIsOwnedAsTheTableGrows) {
   EXPECT_EQ(values[1].next, &values[0]);
   EXPECT_EQ(values[0].next, nullptr);
   internal::FreeTables(internal::g_register, table);
+  EXPECT_EQ(table->fills, 0u);
+  EXPECT_EQ(table->values, nullptr);
 }
 
 #if defined(__linux__)
