@@ -277,5 +277,7 @@ EQUIVALENT = {
     "table_fill.cc: no return": "without tables the rest does nothing.",
     "table_fill.cc: < is <= in i < table->fills":
         "the entry behind the last one is 0 or an earlier interpreter's, whose handle is null already.",
+    "interpreter.h: <= is < in id <= std::numeric_limits<internal::Tag>::max() && internal::IsLive(static_cast<internal::Tag>(id))":
+        "only the last home index, in its last generation, has the largest tag.",
     "registry.h: <= is < in tag <= kBusyTag": "the register has no entry that is kBusyTag.",
 }
