@@ -25,6 +25,7 @@ import shutil
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as xml_tree
 
 import mechanical_mutants
 import mutants
@@ -130,22 +131,38 @@ def bazel(folder, command, *arguments):
     return result.stdout.split("\n")[:-1]
 
 
+def path_of(label):
+    return label.lstrip("/").lstrip(":").replace(":", "/")
+
+
 def programs(folder, targets):
-    """The C++ tests among the targets, each as the program to run."""
-    tests = bazel(folder, "query", f"kind(cc_test, set({' '.join(targets)}))")
-    return [os.path.join("bazel-bin", test[2:].replace(":", "/")) for test in tests]
+    """The C++ tests among the targets, each as a command."""
+    xml = "\n".join(bazel(folder, "query", "--output=xml", f"kind(cc_test, set({' '.join(targets)}))"))
+    commands = []
+    for rule in xml_tree.fromstring(xml).iter("rule"):
+        command = [os.path.join("bazel-bin", path_of(rule.get("name")))]
+        for argument in rule.findall("list[@name='args']/string"):
+            label = re.fullmatch(r"\$\((rootpaths?) (\S+)\)", argument.get("value"))
+            if label is None:
+                command.append(argument.get("value"))
+                continue
+            name = label[2] if label[2].startswith("//") else rule.get("name").split(":")[0] + ":" + label[2].lstrip(":")
+            files = [name] if label[1] == "rootpath" else bazel(folder, "query", f"labels(srcs, {name})")
+            command += [path_of(file) for file in files]
+        commands.append(tuple(command))
+    return commands
 
 
-def notices(folder, program, number, seconds):
-    """Whether the program fails with the mutant or takes too long; None if the mutant was not compiled in."""
+def notices(folder, command, number, seconds):
+    """Whether the command fails with the mutant or takes too long; None if the mutant was not compiled in."""
     environment = dict(os.environ, MULTISLOT_MUTANT=str(number), TEST_TMPDIR=os.path.join(folder, "bazel-bin"))
     for name in ("GTEST_SHUFFLE", "PYTHONHOME"):
         environment.pop(name, None)
     try:
         result = subprocess.run(
-            [os.path.join(folder, program)],
+            [os.path.join(folder, command[0]), *command[1:]],
             # As Bazel does it.
-            cwd=os.path.join(folder, program + ".runfiles", "multislot"),
+            cwd=os.path.join(folder, command[0] + ".runfiles", "multislot"),
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -201,7 +218,7 @@ def mechanical(folder, options):
     for program in [program for of_part in programs_of.values() for program in of_part]:
         started = time.monotonic()
         if notices(folder, program, 0, 600):
-            sys.exit(f"mutate: {program} fails without a mutant")
+            sys.exit(f"mutate: {program[0]} fails without a mutant")
         takes[program] = time.monotonic() - started
     noticed_in = collections.Counter()  # mutants of a file, by program
 
@@ -215,9 +232,9 @@ def mechanical(folder, options):
                 return "nothing", None
             if noticed and all(notices(folder, program, number, limit) for _ in range(options.repeat - 1)):
                 noticed_in[file, program] += 1
-                return "checker" if "/checker/" in program else "tests", os.path.basename(program)
+                return "checker" if "/checker/" in program[0] else "tests", os.path.basename(program[0])
             if noticed:
-                print(f"{file}: {mutant[3]}: {os.path.basename(program)} does not notice it each time", flush=True)
+                print(f"{file}: {mutant[3]}: {os.path.basename(program[0])} does not notice it each time", flush=True)
         return "survived", None
 
     counts = {"checker": 0, "tests": 0, "explained": 0, "survived": 0, "nothing": 0}
