@@ -1,4 +1,4 @@
-"""Mechanical mutants: changes of one token or one statement, all compiled at once.
+"""Compiles all mutants of a file at once.
 
 instrument() rewrites a file of C++ so that each change is there beside what it changes, and
 MULTISLOT_MUTANT(n) says which one the environment asks for:
@@ -6,13 +6,15 @@ MULTISLOT_MUTANT(n) says which one the environment asks for:
     if (index == 0) return;        if (MULTISLOT_MUTANT(7) ? (index != 0) : (index == 0)) return;
     ++count;                       { if (!MULTISLOT_MUTANT(8)) ++count; }
 
-So one compilation serves all of them. The changes are:
+It puts in what it is given, as other bodies of the functions, and changes of its own of one token or one
+statement, the mechanical mutants:
 
     a condition is negated; a statement is left out, also return, break and continue;
     == and !=, < and <=, > and >=, && and ||, + and -, & and |, << and >> stand for each other;
     a returned pointer is null, a returned bool is negated, a returned number is one more.
 """
 
+import os
 import re
 
 # At the top of each file that is rewritten.
@@ -116,16 +118,17 @@ def bodies(code):
 
 
 class Mutator:
-    def __init__(self, file, text, first):
-        self.file, self.text, self.code = file, text, blank(text)
+    def __init__(self, text, first):
+        self.text, self.code = text, blank(text)
         self.next = first
-        self.mutants = []  # number, line, what
-        self.edits = []  # position, length, new text
+        self.mutants = []  # number, line, name
+        self.edits = []  # of the body at hand: start, end, new text
+        self.bodies = {}  # other versions of bodies, by start: number, text
 
     def new(self, position, what):
         number = self.next
         self.next += 1
-        self.mutants.append((number, self.file, self.text.count("\n", 0, position) + 1, what))
+        self.mutants.append((number, self.text.count("\n", 0, position) + 1, what))
         return number
 
     def expression(self, start, end, negate):
@@ -211,16 +214,39 @@ class Mutator:
             # The bodies of lambdas in it are left as they are.
             position = semicolon + 1
 
+    def changed(self, name, text):
+        """Adds the change of one function's body that makes the text; False if it changes something else."""
+        start = len(os.path.commonprefix([self.text, text]))
+        same = len(os.path.commonprefix([self.text[start:][::-1], text[start:][::-1]]))
+        for body, end in bodies(self.code):
+            if body <= start and len(self.text) - same <= end:
+                number = self.new(start, name)
+                self.bodies.setdefault(body, []).append((number, text[body : end + len(text) - len(self.text)]))
+                return True
+        return False
+
     def run(self):
+        result, position = "", 0
         for start, end in bodies(self.code):
+            self.edits = []
             self.body(start, end)
-        text = self.text
-        for start, end, new in sorted(self.edits, reverse=True):
-            text = text[:start] + new + text[end:]
-        return text
+            body = self.text[start:end]
+            for first, last, new in sorted(self.edits, reverse=True):
+                body = body[: first - start] + new + body[last - start :]
+            for number, other in self.bodies.get(start, ()):
+                body = f"if (MULTISLOT_MUTANT({number})) {{{other}\n}} else {{{body}\n}}"
+            result += self.text[position:start] + body
+            position = end
+        return result + self.text[position:]
 
 
-def instrument(file, text, first):
-    """The text with all mutants from number first on, and a list of (number, file, line, what)."""
-    mutator = Mutator(file, text, first)
-    return HEADER + mutator.run(), mutator.mutants
+def instrument(text, first, changed):
+    """Puts all mutants into the text, numbered from first on.
+
+    changed has a name and the whole changed text of each mutant that is not mechanical.
+    Returns the new text, a list of (number, line, name), and what is in changed
+    but outside of functions, where one cannot choose.
+    """
+    mutator = Mutator(text, first)
+    alone = [(name, other) for name, other in changed if not mutator.changed(name, other)]
+    return HEADER + mutator.run(), mutator.mutants, alone

@@ -1,4 +1,4 @@
-"""Bugs that somebody could write into the core, for tools/mutate.py.
+"""Bugs that somebody could write into the library, for tools/mutate.py.
 
 Each is a name, a file, the text that is there now, once, and what a maintainer might have written
 instead.
@@ -238,8 +238,16 @@ BUGS = [
      "  if (!HookIsCalled()) AddHook(record);\n", ""),
 ]
 
+# Files whose memory orders only litmus tests check: the checker models neither the GIL nor waiting with a timeout.
+ONLY_LITMUS_TESTS = [
+    "c10/core/PyHandleCache.h",
+    "multislot/cpython/internal/once_gate.cc",
+    "multislot/cpython/multislot.cc",
+    "multislot/single_slot.h",
+]
+
 # No code, or for C too.
-NOT_MECHANICAL = [
+NOT_INSTRUMENTED = [
     "multislot/cpython/internal/python_abi.h",
     "multislot/cpython/multislot.h",
     "multislot/internal/assume.h",
