@@ -6,7 +6,8 @@ MULTISLOT_MUTANT(n) says which one the environment asks for:
     if (index == 0) return;        if (MULTISLOT_MUTANT(7) ? (index != 0) : (index == 0)) return;
     ++count;                       { if (!MULTISLOT_MUTANT(8)) ++count; }
 
-It puts in what it is given, as other bodies of the functions, and changes of its own of one token or one
+So one compilation serves all of them. A test also reports which mutants it reaches, in the file that
+MULTISLOT_REACHED names, so that only those need it. instrument() puts in what it is given, as other bodies of the functions, and changes of its own of one token or one
 statement, the mechanical mutants:
 
     a condition is negated; a statement is left out, also return, break and continue;
@@ -20,6 +21,8 @@ import re
 # At the top of each file that is rewritten.
 HEADER = """\
 #ifndef MULTISLOT_MUTANT
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <cstdio>
 #include <cstdlib>
 #include <type_traits>
@@ -27,6 +30,18 @@ HEADER = """\
 namespace multislot_mutants {
 inline const char* const chosen_text = std::getenv("MULTISLOT_MUTANT");
 inline const int chosen = chosen_text == nullptr ? 0 : std::atoi(chosen_text);
+// A byte for each mutant, in the file that MULTISLOT_REACHED names.
+inline char* MapReached() {
+  const char* name = std::getenv("MULTISLOT_REACHED");
+  if (name == nullptr) return nullptr;
+  void* bytes = mmap(nullptr, 1 << 16, PROT_READ | PROT_WRITE, MAP_SHARED, open(name, O_RDWR | O_CLOEXEC), 0);
+  return bytes == MAP_FAILED ? nullptr : static_cast<char*>(bytes);
+}
+inline char* const reached = MapReached();
+inline bool IsChosen(int number) noexcept {
+  if (reached != nullptr) reached[number] = 1;
+  return chosen == number;
+}
 // Scalars are returned by value, the rest as it is.
 template <typename T>
 constexpr std::conditional_t<std::is_scalar<std::decay_t<T>>::value, std::decay_t<T>, T> Return(
@@ -44,7 +59,7 @@ constexpr std::conditional_t<std::is_scalar<std::decay_t<T>>::value, std::decay_
   }
 }
 }  // namespace multislot_mutants
-#define MULTISLOT_MUTANT(n) (!__builtin_is_constant_evaluated() && ::multislot_mutants::chosen == (n))
+#define MULTISLOT_MUTANT(n) (!__builtin_is_constant_evaluated() && ::multislot_mutants::IsChosen(n))
 #define MULTISLOT_RETURN(n, ...) ::multislot_mutants::Return(MULTISLOT_MUTANT(n), __VA_ARGS__)
 #endif
 """

@@ -11,8 +11,8 @@ The kinds of mutants:
   mechanical   changes of one token or one statement: tools/mechanical_mutants.py
 
 All of them are compiled at once, in a clone of the committed sources; an environment variable chooses
-one. Runs the tests of the mutant's part until one notices it: the model checker first, but for mechanical
-mutants the tests that are quick and have noticed others. With --repeat, a test must notice a mutant N
+one. Runs the tests of the mutant's part that reach it until one notices it: the model checker first, but for
+mechanical mutants the tests that are quick and have noticed others. With --repeat, a test must notice a mutant N
 times in a row. FOLDER is where the clone goes; default ~/.cache/multislot/mutate.
 
 The last lines count. Status 1 if a mutant survives that tools/mutants.py does not explain.
@@ -27,6 +27,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree as xml_tree
 
@@ -161,9 +162,10 @@ def tests_in(folder, targets):
     return commands
 
 
-def notices(folder, test, number, seconds):
+def notices(folder, test, number, seconds, **environment):
     """Whether the test fails with the mutant or takes too long; None if the mutant was not compiled in."""
-    environment = dict(os.environ, MULTISLOT_MUTANT=str(number or 0), TEST_TMPDIR=os.path.join(folder, "bazel-bin"))
+    environment = {**os.environ, **environment, "MULTISLOT_MUTANT": str(number)}
+    environment["TEST_TMPDIR"] = os.path.join(folder, "bazel-bin")
     for name in ("GTEST_SHUFFLE", "PYTHONHOME"):
         environment.pop(name, None)
     try:
@@ -189,12 +191,18 @@ class Tests:
     def __init__(self, folder, targets):
         self.folder, self.targets = folder, targets
         self.takes = {}  # seconds
+        self.reaches = {}  # a byte for each number of a mutant
         self.noticed = collections.Counter()  # by file and test
-        for test in tests_in(folder, targets):
-            started = time.monotonic()
-            if notices(folder, test, 0, 600):
-                sys.exit(f"mutate: {test[0]} fails without a mutant")
-            self.takes[test] = time.monotonic() - started
+        with tempfile.NamedTemporaryFile() as reached:
+            for test in tests_in(folder, targets):
+                os.truncate(reached.name, 0)
+                os.truncate(reached.name, 1 << 16)
+                started = time.monotonic()
+                if notices(folder, test, 0, 600, MULTISLOT_REACHED=reached.name):
+                    sys.exit(f"mutate: {test[0]} fails without a mutant")
+                self.takes[test] = time.monotonic() - started
+                with open(reached.name, "rb") as file:
+                    self.reaches[test] = file.read()
 
     def order(self, mutant, test):
         """Quick ones first, and those that have noticed others of the file."""
@@ -202,19 +210,22 @@ class Tests:
         return not is_checker, self.takes[test] / (1 + self.noticed[mutant.file, test])
 
     def try_compiled(self, mutant, repeat):
-        """What happens to the mutant ("checker", "tests", "nothing" or "survived"), and the test's name."""
-        for test in sorted(self.takes, key=lambda test: self.order(mutant, test)):
+        """What happens to the mutant ("checker", "tests", "nothing", "survived" or
+        "not reached"), and the test's name."""
+        number = mutant.number or 0
+        tests = [test for test in self.takes if number == 0 or self.reaches[test][number]]
+        for test in sorted(tests, key=lambda test: self.order(mutant, test)):
             limit = 10 + 5 * self.takes[test]
-            noticed = notices(self.folder, test, mutant.number, limit)
+            noticed = notices(self.folder, test, number, limit)
             if noticed is None:
                 return "nothing", None
             name = os.path.basename(test[0])
-            if noticed and all(notices(self.folder, test, mutant.number, limit) for _ in range(repeat - 1)):
+            if noticed and all(notices(self.folder, test, number, limit) for _ in range(repeat - 1)):
                 self.noticed[mutant.file, test] += 1
                 return "checker" if "/checker/" in test[0] else "tests", name
             if noticed:
                 print(f"{mutant.file}: {mutant.name}: {name} does not notice it each time", flush=True)
-        return "survived", None
+        return "survived" if tests else "not reached", None
 
     def try_alone(self, mutant, repeat):
         path = os.path.join(self.folder, mutant.file)
@@ -232,11 +243,12 @@ def report(counts, mutant, kind, test):
     reason = mutants.EQUIVALENT.get(mutant.name) or mutants.EQUIVALENT.get(
         f"{os.path.basename(mutant.file)}: {mutant.name}"
     )
-    if kind == "survived" and reason:
-        kind = "explained"
+    verdict = test or ("SURVIVES" if kind == "survived" else "SURVIVES, no test reaches it")
+    if kind in ("survived", "not reached"):
+        kind = "explained" if reason else "survived"
+        verdict = f"changes nothing: {reason}" if reason else verdict
     counts[part_of(mutant.file), mutant.kind, kind] += 1
     if kind != "nothing":
-        verdict = test or ("SURVIVES" if kind == "survived" else f"changes nothing: {reason}")
         print(f"{mutant.file}:{mutant.line}: {mutant.name}  {verdict}", flush=True)
 
 
