@@ -96,6 +96,9 @@ rm -rf "$root/multislot"
 mkdir "$root/multislot"
 git archive HEAD | tar -x -C "$root/multislot"
 cp third_party/pybind11/pybind11.BUILD "$root/deps/pybind11/BUILD"
+# What earlier runs compiled with these compilers.
+echo "build --disk_cache=/compiled" >"$root/multislot/.bazelrc.user"
+[ ! -d "$root/compiled" ] || find "$root/compiled" -type f -mtime +3 -delete
 
 cat >"$root/test.sh" <<'TEST'
 export HOME=/root
