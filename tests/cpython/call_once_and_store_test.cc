@@ -163,6 +163,24 @@ TEST(CallOnceAndStoreTest, AFailureIsPassedOnAndTriedAgain) {
       "yes");
 }
 
+// fn() sees no error that is pending, and does not lose it.
+TEST(CallOnceAndStoreTest, AnErrorIsPending) {
+  Runtime runtime;
+  static Storage<std::string> storage;
+  for (int i = 0; i < 2; ++i) {
+    PyErr_SetString(PyExc_ValueError, "pending");
+    EXPECT_EQ(storage
+                  .call_once_and_store_result([] {
+                    EXPECT_EQ(PyErr_Occurred(), nullptr);
+                    return "made";
+                  })
+                  .get_stored(),
+              "made");
+    EXPECT_TRUE(PyErr_ExceptionMatches(PyExc_ValueError));
+    PyErr_Clear();
+  }
+}
+
 // Misuse throws.
 TEST(CallOnceAndStoreTest, WhereNothingIsStored) {
   static Storage<std::string> storage;
@@ -279,6 +297,23 @@ TEST(OnceGateTest, NobodyWaitsForEver) {
     if (barrier->Block()) delete barrier;
     Py_END_ALLOW_THREADS;
     const internal::OnceGate::Pass second(&gates[1 - i], longest_wait);
+  });
+}
+
+// A pass by the thread that is in the gate does not open it to others.
+TEST(OnceGateTest, AnInnerPassLeavesItClosed) {
+  Runtime runtime;
+  internal::OnceGate gate;
+  const auto longest_wait = std::chrono::milliseconds(50);
+  const internal::OnceGate::Pass outer(&gate);
+  { const internal::OnceGate::Pass inner(&gate); }
+  RunAttached(PyInterpreterState_Get(), 1, [&](std::size_t) {
+    const auto begin = std::chrono::steady_clock::now();
+    { const internal::OnceGate::Pass other(&gate, longest_wait); }
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, longest_wait);
+    // Nor does one that has waited long enough.
+    const internal::OnceGate::Pass another(&gate, longest_wait);
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, 2 * longest_wait);
   });
 }
 
