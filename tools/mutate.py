@@ -15,7 +15,8 @@ one. Runs the tests of the mutant's part that reach it until one notices it: the
 mechanical mutants the tests that are quick and have noticed others. With --repeat, a test must notice a mutant N
 times in a row. FOLDER is where the clone goes; default ~/.cache/multislot/mutate.
 
-The last lines count. Status 1 if a mutant survives that tools/mutants.py does not explain.
+What changes nothing, as tools/mutants.py explains, is not tried. The last lines count. Status 1 if a mutant
+survives.
 """
 
 import argparse
@@ -239,15 +240,17 @@ class Tests:
             write(path, original)
 
 
-def report(counts, mutant, kind, test):
-    reason = mutants.EQUIVALENT.get(mutant.name) or mutants.EQUIVALENT.get(
+def reason_of(mutant):
+    """Why the mutant changes nothing, or None."""
+    return mutants.EQUIVALENT.get(mutant.name) or mutants.EQUIVALENT.get(
         f"{os.path.basename(mutant.file)}: {mutant.name}"
     )
-    verdict = test or ("SURVIVES" if kind == "survived" else "SURVIVES, no test reaches it")
-    if kind in ("survived", "not reached"):
-        kind = "explained" if reason else "survived"
-        verdict = f"changes nothing: {reason}" if reason else verdict
-    counts[part_of(mutant.file), mutant.kind, kind] += 1
+
+
+def report(counts, mutant, kind, test):
+    verdicts = {"survived": "SURVIVES", "not reached": "SURVIVES, no test reaches it"}
+    verdict = test or verdicts.get(kind) or f"changes nothing: {reason_of(mutant)}"
+    counts[part_of(mutant.file), mutant.kind, "survived" if kind == "not reached" else kind] += 1
     if kind != "nothing":
         print(f"{mutant.file}:{mutant.line}: {mutant.name}  {verdict}", flush=True)
 
@@ -303,6 +306,10 @@ def main():
     tests = {part: Tests(folder, targets[part]) for part in parts}
 
     counts = collections.Counter()
+    for mutant in chosen:
+        if reason_of(mutant):
+            report(counts, mutant, "explained", None)
+    chosen = [mutant for mutant in chosen if not reason_of(mutant)]
     compiled = [mutant for mutant in chosen if mutant.number]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         running = {
