@@ -287,7 +287,6 @@ EQUIVALENT = {
         "the entry behind the last one is 0 or an earlier interpreter's, whose handle is null already.",
     "interpreter.h: <= is < in id <= std::numeric_limits<internal::Tag>::max() && internal::IsLive(static_cast<internal::Tag>(id))":
         "only the last home index, in its last generation, has the largest tag.",
-    "call_once_and_store.h: no Py_FatalError(why)": "the tests here are compiled with exceptions, and throw instead.",
     "once_gate.cc: another result: return getpid()": "two processes still have different numbers.",
     "once_gate.cc: no std::this_thread::sleep_for(std::chrono::milliseconds(1))": "a thread that waits keeps a processor busy.",
     "handle_cache.h: no internal::CheckMake<Make>()": "it checks while it is compiled.",

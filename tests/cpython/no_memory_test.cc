@@ -125,6 +125,28 @@ TEST(NoMemoryDeathTest, ObjectsInSlots) {
   IN_A_CHILD(TestObjects<FixedSlots<kMostAllocations + 1>>(true));
 }
 
+// The same, where the slot is not the first one that a lookup tries.
+void TestAnotherSlot() {
+  static const HandleCache<FixedSlots<2>> cache;
+  Runtime runtime;
+  const std::size_t home = CurrentInterpreter()->home_index();
+  EXPECT_NE(cache.get_or_create(Make), nullptr);
+  SubInterpreter subs[2];
+  for (const SubInterpreter& sub : subs) {
+    In in(sub);
+    if ((CurrentInterpreter()->home_index() - home) % 2 != 0) continue;
+    g_left = 0;
+    PyObject* object = cache.get_or_create(Make);
+    g_left = -1;
+    ASSERT_NE(object, nullptr);
+    EXPECT_EQ(cache.peek(), object);
+    EXPECT_EQ(cache.get_or_create(Make), object);
+  }
+  EXPECT_EQ(g_alive, 2);
+}
+
+TEST(NoMemoryDeathTest, AnotherSlot) { IN_A_CHILD(TestAnotherSlot()); }
+
 struct Counted {
   explicit Counted(int value) : number(value) { ++g_alive; }
   ~Counted() { --g_alive; }

@@ -136,6 +136,29 @@ TEST_F(OwnedTest, WhatIsReleasedFindsTheInterpreterEnded) {
   EXPECT_EQ(made_late, 3 * 3 * 3);
 }
 
+// The interpreter has no record as the lookup begins, since user code took
+// sys.modules away. make() brings it back, and looks up.
+TEST_F(OwnedTest, MakeGivesTheInterpreterItsRecord) {
+  Runtime runtime;
+  const Subject<SideTable> cache;
+  {
+    SubInterpreter sub;
+    In in(sub);
+    PyObject* modules = PySys_GetObject("modules");
+    Py_INCREF(modules);
+    ASSERT_EQ(PySys_SetObject("modules", nullptr), 0);
+    EXPECT_EQ(CurrentInterpreter(), nullptr);
+    PyObject* object = cache.get_or_create([=] {
+      EXPECT_EQ(PySys_SetObject("modules", modules), 0);
+      EXPECT_NE(CurrentInterpreter(), nullptr);
+      return NewObject(7);
+    });
+    Py_DECREF(modules);
+    EXPECT_EQ(cache.peek(), object);
+  }
+  EXPECT_EQ(g_died, std::vector<std::intptr_t>{7});
+}
+
 // A PyHandleCache keeps borrowed references in the same table. They are not
 // released.
 TEST_F(OwnedTest, BorrowedHandlesAreNotReleased) {
