@@ -1,9 +1,9 @@
-// The adapter's own allocations fail: what a lookup returns then, and that
-// later lookups are right.
+// The adapter's own allocations: how many there are, and what a lookup returns
+// if they fail.
 
 #include <Python.h>
 
-#include <atomic>
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
@@ -23,7 +23,9 @@ namespace {
 
 // How many allocations still succeed; -1: all.
 int g_left = -1;
+int g_allocations = 0;
 bool MayAllocate() {
+  ++g_allocations;
   if (g_left > 0) return --g_left >= 0;
   return g_left < 0;
 }
@@ -120,8 +122,10 @@ void TestObjects(bool is_found_again) {
   EXPECT_EQ(made_again, is_found_again ? 1 : g_alive);
 }
 
-TEST(NoMemoryDeathTest, Objects) { IN_A_CHILD(TestObjects<SideTable>(false)); }
-TEST(NoMemoryDeathTest, ObjectsInSlots) {
+TEST(AllocationsDeathTest, Objects) {
+  IN_A_CHILD(TestObjects<SideTable>(false));
+}
+TEST(AllocationsDeathTest, ObjectsInSlots) {
   IN_A_CHILD(TestObjects<FixedSlots<kMostAllocations + 1>>(true));
 }
 
@@ -145,7 +149,36 @@ void TestAnotherSlot() {
   EXPECT_EQ(g_alive, 2);
 }
 
-TEST(NoMemoryDeathTest, AnotherSlot) { IN_A_CHILD(TestAnotherSlot()); }
+TEST(AllocationsDeathTest, AnotherSlot) { IN_A_CHILD(TestAnotherSlot()); }
+
+// Of interpreters that follow each other at the same address, only the first
+// one allocates.
+void TestLives() {
+  static const HandleCache<SideTable> cache;
+  constexpr int kLives = 40;
+  const PyInterpreterState* addresses[kLives];
+  int different = 0;
+  Runtime runtime;
+  EXPECT_NE(cache.get_or_create(Make), nullptr);
+  {
+    SubInterpreter sub;  // its table is enough for the others
+    In in(sub);
+    EXPECT_NE(cache.get_or_create(Make), nullptr);
+  }
+  g_allocations = 0;
+  for (int i = 0; i < kLives; ++i) {
+    SubInterpreter sub;
+    In in(sub);
+    EXPECT_NE(cache.get_or_create(Make), nullptr);
+    const PyInterpreterState** end = addresses + different;
+    if (std::find(addresses + 0, end, sub.interpreter()) == end) {
+      addresses[different++] = sub.interpreter();
+    }
+  }
+  EXPECT_LE(g_allocations, different);
+}
+
+TEST(AllocationsDeathTest, Lives) { IN_A_CHILD(TestLives()); }
 
 struct Counted {
   explicit Counted(int value) : number(value) { ++g_alive; }
@@ -185,7 +218,7 @@ void TestValues() {
   EXPECT_EQ(g_alive, unowned);
 }
 
-TEST(NoMemoryDeathTest, Values) { IN_A_CHILD(TestValues()); }
+TEST(AllocationsDeathTest, Values) { IN_A_CHILD(TestValues()); }
 
 // Without memory for the value std::bad_alloc is thrown; without memory to wait
 // with, nobody waits. An error that is pending stays alone.
@@ -217,7 +250,7 @@ void TestCallOnce() {
   EXPECT_GT(stored, 0);
 }
 
-TEST(NoMemoryDeathTest, CallOnce) { IN_A_CHILD(TestCallOnce()); }
+TEST(AllocationsDeathTest, CallOnce) { IN_A_CHILD(TestCallOnce()); }
 
 }  // namespace
 }  // namespace cpython

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Says which lines and branches of c10/ and multislot/ no test reached; for tools/coverage.sh.
+
+  tools/coverage.py PROFILE PROGRAM...
+
+PROFILE is llvm-profdata's, of all runs; the programs and shared objects are those that ran. A line or the
+outcome of a condition counts as reached if it was reached in one of them. Status 1 if one was not reached
+that is not explained below.
+"""
+
+import collections
+import concurrent.futures
+import json
+import os
+import re
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+# Why no test reaches them: by file and the line's text.
+EXPLAINED = {}
+
+
+def export(profile, program, form):
+    command = ["llvm-cov", "export", f"--format={form}", f"--instr-profile={profile}", program]
+    # It fails for those that have no code of ours.
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False).stdout
+
+
+def ours(file):
+    """The file's path, or None if it is not ours."""
+    match = re.search(r"^(?:/proc/self/cwd/)?((?:c10|multislot)/.*)$", file)
+    return match and match[1]
+
+
+def lines_of(profile, program):
+    """(file, line, times)"""
+    file = None
+    for entry in export(profile, program, "lcov").split("\n"):
+        kind, _, rest = entry.partition(":")
+        if kind == "SF":
+            file = ours(rest)
+        elif file and kind == "DA":
+            line, times = rest.split(",")
+            yield file, int(line), int(times)
+
+
+def branches_of(profile, program):
+    """(file, (line, where the condition is, its outcome), times), for each instantiation of a template."""
+    for data in json.loads(export(profile, program, "text") or '{"data": []}')["data"]:
+        for file in data["files"]:
+            name = ours(file["filename"])
+            if name is None:
+                continue
+            found = [(branch[0], branch[1:2], branch) for branch in file["branches"]]
+            # Those in macros, where they are used.
+            for macro in file["expansions"]:
+                line, *place = macro["source_region"][:2]
+                if ours(macro["filenames"][0]) == name:
+                    found += [(line, place + branch[:2], branch) for branch in macro["branches"]]
+            for line, place, branch in found:
+                yield name, (line, tuple(place), True), branch[4]
+                yield name, (line, tuple(place), False), branch[5]
+
+
+def main():
+    profile, *programs = sys.argv[1:]
+    lines = collections.defaultdict(collections.Counter)  # by file: times, by line
+    branches = collections.defaultdict(collections.Counter)  # by file: times, by line, place and outcome
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for function, result in (lines_of, lines), (branches_of, branches):
+            for found in pool.map(lambda program, function=function: list(function(profile, program)), programs):
+                for file, place, times in found:
+                    result[file][place] += times
+
+    unexplained = 0
+    totals = collections.Counter()
+    print(f"{'':55} lines reached  branches reached")
+    for file in sorted(lines):
+        row = {
+            "lines": len(lines[file]),
+            "reached lines": sum(times > 0 for times in lines[file].values()),
+            "branches": len(branches[file]),
+            "reached branches": sum(times > 0 for times in branches[file].values()),
+        }
+        totals.update(row)
+        print(
+            f"{file:55} {row['lines']:5} {row['reached lines']:7}  {row['branches']:8} {row['reached branches']:7}"
+        )
+    print(
+        f"{'':55} {totals['lines']:5} {totals['reached lines']:7}  "
+        f"{totals['branches']:8} {totals['reached branches']:7}\n"
+    )
+    for file in sorted(lines):
+        source = open(os.path.join(ROOT, file), encoding="utf-8").read().split("\n")
+        missing = {line: "line" for line, times in lines[file].items() if times == 0}
+        for (line, _, _), times in branches[file].items():
+            if times == 0:
+                missing.setdefault(line, "branch")
+        for line, what in sorted(missing.items()):
+            text = source[line - 1].strip()
+            reason = EXPLAINED.get(f"{file}: {text}")
+            if reason is None:
+                unexplained += 1
+            print(f"{file}:{line}: {what} not reached: {text}\n    {reason or 'NOT EXPLAINED'}")
+    print(
+        f"{totals['reached lines']} of {totals['lines']} lines, {totals['reached branches']} of {totals['branches']} "
+        f"branches; {unexplained} places not explained"
+    )
+    return 1 if unexplained or not totals["lines"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
