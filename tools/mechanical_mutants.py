@@ -15,6 +15,7 @@ statement, the mechanical mutants:
     a returned pointer is null, a returned bool is negated, a returned number is one more.
 """
 
+import collections
 import os
 import re
 
@@ -137,14 +138,17 @@ class Mutator:
         self.text, self.code = text, blank(text)
         self.next = first
         self.mutants = []  # number, line, name
+        self.times = collections.Counter()  # by name
         self.edits = []  # of the body at hand: start, end, new text
         self.bodies = {}  # other versions of bodies, by start: number, text
 
-    def new(self, position, what):
-        number = self.next
+    def new(self, position, name):
+        self.times[name] += 1
+        if self.times[name] > 1:
+            name += f" ({self.times[name]})"
+        self.mutants.append((self.next, self.text.count("\n", 0, position) + 1, name))
         self.next += 1
-        self.mutants.append((number, self.text.count("\n", 0, position) + 1, what))
-        return number
+        return self.next - 1
 
     def expression(self, start, end, negate):
         """The expression between the two, with its mutants."""

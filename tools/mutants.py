@@ -255,21 +255,31 @@ NOT_INSTRUMENTED = [
     "multislot/internal/kept_function.h",
 ]
 
-# Mutants that change nothing that anybody can see, and why. Mechanical ones by "file: what".
-EQUIVALENT = {
-    "another record leaves the only one":
+_THE_ONLY_ONE = (
         "CPython imports modules in each interpreter that it initialises, before any other code runs "
         "there; the audit hook hears that and clears it first. One that imports nothing, since only "
         "PyInterpreterState_New() made it, has no sys.modules, and gets no record. What is left is an "
         "only one that ended without any sign: its dict, what sys has and what atexit has were all kept, "
-        "which record_life.h does not promise to survive.",
+        "which record_life.h does not promise to survive."
+)
+_ONCE_MORE = "the home slot is looked at once more."
+_BEYOND_EMPTY = "nothing of an interpreter's lies beyond an empty slot; looking on takes longer."
+_COMPILED = "it checks while it is compiled."
+
+# Mutants that change nothing that anybody can see, and why. Mechanical ones by "file: name".
+EQUIVALENT = {
+    "another record leaves the only one": _THE_ONLY_ONE,
+    "record_life.cc: no g_records.only.store(nullptr, std::memory_order_relaxed)": _THE_ONLY_ONE,
+    "record_life.cc: no record->interpreter.~Interpreter()": "that interpreter has retired.",
     "bare_interpreter.h: another result: return reinterpret_cast<Tag>(interpreter)":
         "each tag is one more; they are as different from each other as before.",
     "bare_interpreter.h: > is >= in tag > kBusyTag":
         "occupancy(), a snapshot, counts a slot a moment earlier: while it is filled.",
     "bare_interpreter.h: another result: return 0": "any number will do that never changes.",
-    "fixed_slots.h: < is <= in probes < Capacity": "the home slot is looked at once more.",
-    "fixed_slots.h: no break": "nothing of an interpreter's lies beyond an empty slot; looking on takes longer.",
+    "fixed_slots.h: < is <= in probes < Capacity": _ONCE_MORE,
+    "fixed_slots.h: < is <= in probes < Capacity (2)": _ONCE_MORE,
+    "fixed_slots.h: no break": _BEYOND_EMPTY,
+    "fixed_slots.h: no break (2)": _BEYOND_EMPTY,
     "registry.cc: < is <= in i < kWordsOfWords":
         "with no index left, the number of the word behind the last one is too large as well.",
     "registry.cc: >= is > in shared.full_words[i] == kAllBits || word >= kWordsOfPages":
@@ -282,14 +292,15 @@ EQUIVALENT = {
         "tables take more memory, if the kernel is set to use huge pages for everything.",
     "table_fill.cc: < is <= in first < kMaxInterpreters":
         "the loop ends at the first page that is missing; a process with a million interpreters has all.",
-    "table_fill.cc: no return": "without tables the rest does nothing.",
-    "table_fill.cc: < is <= in i < table->fills":
+    "table_fill.cc: no return (2)": "without tables the rest does nothing.",
+    "table_fill.cc: < is <= in i < table->fills (2)":
         "the entry behind the last one is 0 or an earlier interpreter's, whose handle is null already.",
     "interpreter.h: <= is < in id <= std::numeric_limits<internal::Tag>::max() && internal::IsLive(static_cast<internal::Tag>(id))":
         "only the last home index, in its last generation, has the largest tag.",
     "once_gate.cc: another result: return getpid()": "two processes still have different numbers.",
     "once_gate.cc: no std::this_thread::sleep_for(std::chrono::milliseconds(1))": "a thread that waits keeps a processor busy.",
-    "handle_cache.h: no internal::CheckMake<Make>()": "it checks while it is compiled.",
+    "handle_cache.h: no internal::CheckMake<Make>()": _COMPILED,
+    "handle_cache.h: no internal::CheckMake<Make>() (2)": _COMPILED,
     "owned.cc: no value->next = g_unowned.load(std::memory_order_relaxed)": "the first exchange fails, and loads it.",
     "owned.cc: ! !g_unowned.compare_exchange_weak(value->next, value, std::memory_order_relaxed, std::memory_order_relaxed)":
         "a leak checker reports values that nobody owns; nothing else reads the list.",
