@@ -82,13 +82,19 @@ DECLARATION = re.compile(r"[A-Za-z_][\w:<>, *&]*[ *&]+[A-Za-z_]\w*(?:\[[^]]*\])?
 
 
 def blank(text):
-    """The text with comments, strings, preprocessor lines and what only Windows compiles made of blanks."""
+    """The text with comments, strings, preprocessor lines and what only Windows or a CPython without a GIL
+    compiles made of blanks."""
 
     def spaces(match):
         return re.sub(r"[^\n]", " ", match[0])
 
     text = re.sub(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', spaces, text, flags=re.S)
-    text = re.sub(r"(?<=#if defined\(_WIN32\)\n).*?(?=#else|#endif)", spaces, text, flags=re.S)
+    text = re.sub(
+        r"(#if defined\((?:_WIN32|Py_GIL_DISABLED)\)[^\n]*\n)(.*?)(?=#else|#endif)",
+        lambda match: match[1] + re.sub(r"[^\n]", " ", match[2]),
+        text,
+        flags=re.S,
+    )
     return re.sub(r"(?m)^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", spaces, text)
 
 
