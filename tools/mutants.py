@@ -306,6 +306,8 @@ EQUIVALENT = {
         "a leak checker reports values that nobody owns; nothing else reads the list.",
     "owning_cache.h: ! ABSL_PREDICT_FALSE(handle == nullptr)": "the slow path finds it; the hit is slower.",
     "owning_cache.h: no handle = places_.owned().find_fast(interpreter)": "the slow path finds it; the hit is slower.",
+    "record_life.cc: no record->interpreter.retire()":
+        "it retires as its record is used again; until then its home index stays taken.",
     "record_life.cc: - is + in (number & (number - 1)) != 0 || !BeginProof(record)":
         "proofs are tried at other lookups, and as rarely.",
     "registry.h: <= is < in tag <= kBusyTag": "the register has no entry that is kBusyTag.",
