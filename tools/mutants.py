@@ -310,5 +310,10 @@ EQUIVALENT = {
         "it retires as its record is used again; until then its home index stays taken.",
     "record_life.cc: - is + in (number & (number - 1)) != 0 || !BeginProof(record)":
         "proofs are tried at other lookups, and as rarely.",
+    "records.h: another result: return ABSL_PREDICT_TRUE(record != nullptr && record->address.load(std::memory_order_acquire) == address) // (19) ? record : nullptr":
+        "the slow path finds it; the hit is slower.",
+    "saved_error.cc: < is <= in i < kLongestChain && exception != nullptr": "one more of a thousand.",
+    "saved_error.cc: < is <= in i < kLongestChain": "one more of a thousand.",
+    "saved_error.cc: < is <= in i < kLongestChain && node != nullptr": "one more of a thousand.",
     "registry.h: <= is < in tag <= kBusyTag": "the register has no entry that is kBusyTag.",
 }

@@ -311,6 +311,7 @@ TEST_P(ErrorsTest, MakeFailsWithAContext) {
 
 TEST_P(ErrorsTest, MakeFailsWithThePendingError) {
   EXPECT_EQ(ChainOf(Fail(pending_)), "'pending', first");
+  EXPECT_EQ(Py_REFCNT(pending_), references_ - 1);
 }
 
 TEST_P(ErrorsTest, MakeFailsBecauseOfThePendingError) {
@@ -323,6 +324,7 @@ TEST_P(ErrorsTest, MakeFailsBecauseOfThePendingError) {
   EXPECT_EQ(ChainOf(Fail(outer)), "outer, own, 'pending', first");
   Py_DECREF(outer);
   Py_DECREF(own);
+  EXPECT_EQ(Py_REFCNT(pending_), references_ - 1);
 }
 
 // Both chains end in the same error. The joined chain ends too, and has both.
