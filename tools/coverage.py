@@ -22,10 +22,23 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 EXPLAINED = {}
 
 
-def export(profile, program, form):
-    command = ["llvm-cov", "export", f"--format={form}", f"--instr-profile={profile}", program]
-    # It fails for those that have no code of ours.
+def export(profile, programs, form):
+    first, *others = programs
+    command = ["llvm-cov", "export", f"--format={form}", f"--instr-profile={profile}", first]
+    command += [f"--object={other}" for other in others]
+    # It fails if none of them has code of ours.
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False).stdout
+
+
+def groups_of(programs):
+    """Those in one folder with one Python. llvm-cov takes only one of several functions with one name."""
+    groups = collections.defaultdict(list)
+    for program in programs:
+        with open(program, "rb") as file:
+            if file.read(4) == b"\x7fELF":
+                python = re.search(r"_?py[0-9]+[td]*", program)
+                groups[os.path.dirname(program), python and python[0]].append(program)
+    return list(groups.values())
 
 
 def ours(file):
@@ -34,10 +47,10 @@ def ours(file):
     return match and match[1]
 
 
-def lines_of(profile, program):
+def lines_of(profile, programs):
     """(file, line, times)"""
     file = None
-    for entry in export(profile, program, "lcov").split("\n"):
+    for entry in export(profile, programs, "lcov").split("\n"):
         kind, _, rest = entry.partition(":")
         if kind == "SF":
             file = ours(rest)
@@ -46,9 +59,9 @@ def lines_of(profile, program):
             yield file, int(line), int(times)
 
 
-def branches_of(profile, program):
+def branches_of(profile, programs):
     """(file, (line, where the condition is, its outcome), times), for each instantiation of a template."""
-    for data in json.loads(export(profile, program, "text") or '{"data": []}')["data"]:
+    for data in json.loads(export(profile, programs, "text") or '{"data": []}')["data"]:
         for file in data["files"]:
             name = ours(file["filename"])
             if name is None:
@@ -70,7 +83,7 @@ def main():
     branches = collections.defaultdict(collections.Counter)  # by file: times, by line, place and outcome
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for function, result in (lines_of, lines), (branches_of, branches):
-            for found in pool.map(lambda program, function=function: list(function(profile, program)), programs):
+            for found in pool.map(lambda group, function=function: list(function(profile, group)), groups_of(programs)):
                 for file, place, times in found:
                     result[file][place] += times
 
@@ -94,16 +107,16 @@ def main():
     )
     for file in sorted(lines):
         source = open(os.path.join(ROOT, file), encoding="utf-8").read().split("\n")
-        missing = {line: "line" for line, times in lines[file].items() if times == 0}
-        for (line, _, _), times in branches[file].items():
+        missing = {line: "the line" for line, times in lines[file].items() if times == 0}
+        for (line, place, outcome), times in sorted(branches[file].items()):
             if times == 0:
-                missing.setdefault(line, "branch")
+                missing.setdefault(line, f"{str(outcome).lower()}, at column {place[0]},")
         for line, what in sorted(missing.items()):
             text = source[line - 1].strip()
             reason = EXPLAINED.get(f"{file}: {text}")
             if reason is None:
                 unexplained += 1
-            print(f"{file}:{line}: {what} not reached: {text}\n    {reason or 'NOT EXPLAINED'}")
+            print(f"{file}:{line}: {what} was not reached: {text}\n    {reason or 'NOT EXPLAINED'}")
     print(
         f"{totals['reached lines']} of {totals['lines']} lines, {totals['reached branches']} of {totals['branches']} "
         f"branches; {unexplained} places not explained"
