@@ -91,6 +91,12 @@ TEST(ExceptionTest, AConditionThatHoldsDoesNothing) {
   EXPECT_EQ(evaluated, 3);
 }
 
+TEST(ExceptionTest, AnErrorOfOnesOwn) {
+  const c10::Error error("no");
+  EXPECT_STREQ(error.what(), "no");
+  EXPECT_EQ(error.msg(), "no");
+}
+
 TEST(ExceptionTest, AnErrorSaysWhereAndWhat) {
   ExpectParts(ErrorOf([] { TORCH_INTERNAL_ASSERT(1 + 1 == 3); }),
               {"c10_test.cc:", "operator()", "internal assert", "1 + 1 == 3"});

@@ -313,6 +313,37 @@ TEST_P(ForgedTest, SysHasSomethingElseOfThatName) {
       true);
 }
 
+// What sys has of that name before the first lookup is no sign of this
+// interpreter: another one's sign, or no sign at all.
+TEST(SignTest, SysHasOneBeforeTheFirstLookup) {
+  static const Cache cache;
+  const auto make = [] { return PyList_New(0); };
+  cpython::Runtime runtime;
+  static_cast<void>(cache.get_or_create(make));
+  RunScript(
+      "import sys\n"
+      "name, = [name for name in vars(sys) if name.startswith('multislot.')]\n"
+      "forged = [getattr(sys, name), 'no sign']\n");
+  PyObject* main = PyImport_AddModule("__main__");
+  PyObject* name = PyObject_GetAttrString(main, "name");
+  PyObject* forged = PyObject_GetAttrString(main, "forged");
+  ASSERT_NE(forged, nullptr);
+  for (Py_ssize_t i = 0; i < 2; ++i) {
+    SubInterpreter sub;
+    In in(sub);
+    PyObject* before = PyList_GetItem(forged, i);
+    ASSERT_EQ(PySys_SetObject(PyUnicode_AsUTF8(name), before), 0);
+    PyObject* object = cache.get_or_create(make);
+    EXPECT_EQ(cache.get_or_create(make), object);
+    PyObject* after = PySys_GetObject(PyUnicode_AsUTF8(name));
+    ASSERT_NE(after, nullptr);
+    EXPECT_NE(after, before);
+    EXPECT_TRUE(PyCapsule_CheckExact(after));
+  }
+  Py_DECREF(name);
+  Py_DECREF(forged);
+}
+
 // Later interpreters call what a fake atexit got in earlier ones. That costs
 // them no speed.
 TEST_P(WitnessesTest, FunctionsOfInterpretersThatAreGone) {
