@@ -51,7 +51,7 @@ std::size_t BytesOf(std::size_t size) noexcept {
 
 void FreeZeroed(void* memory, [[maybe_unused]] std::size_t bytes) noexcept {
 #if defined(MAP_NORESERVE)
-  if (memory != nullptr && IsMapped(bytes)) {
+  if (IsMapped(bytes)) {
     munmap(memory, bytes);
     return;
   }
