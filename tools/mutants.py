@@ -298,6 +298,9 @@ EQUIVALENT = {
     "interpreter.h: <= is < in id <= std::numeric_limits<internal::Tag>::max() && internal::IsLive(static_cast<internal::Tag>(id))":
         "only the last home index, in its last generation, has the largest tag.",
     "once_gate.cc: another result: return getpid()": "two processes still have different numbers.",
+    "once_gate.cc: >= is > in inside == self || process_ != ThisProcess() || !Py_IsInitialized() || std::chrono::steady_clock::now() >= deadline":
+        "a thread waits for one tick of the clock more.",
+    "saved_error.cc: no return": "nothing is appended to a chain's end.",
     "once_gate.cc: no std::this_thread::sleep_for(std::chrono::milliseconds(1))": "a thread that waits keeps a processor busy.",
     "handle_cache.h: no internal::CheckMake<Make>()": _COMPILED,
     "handle_cache.h: no internal::CheckMake<Make>() (2)": _COMPILED,
