@@ -264,6 +264,7 @@ _THE_ONLY_ONE = (
 )
 _ONCE_MORE = "the home slot is looked at once more."
 _BEYOND_EMPTY = "nothing of an interpreter's lies beyond an empty slot; looking on takes longer."
+_NO_CONTEXT = "the rest gives the end of a chain, which has no context, none."
 _COMPILED = "it checks while it is compiled."
 
 # Mutants that change nothing that anybody can see, and why. Mechanical ones by "file: name".
@@ -300,7 +301,8 @@ EQUIVALENT = {
     "once_gate.cc: another result: return getpid()": "two processes still have different numbers.",
     "once_gate.cc: >= is > in inside == self || process_ != ThisProcess() || !Py_IsInitialized() || std::chrono::steady_clock::now() >= deadline":
         "a thread waits for one tick of the clock more.",
-    "saved_error.cc: no return": "nothing is appended to a chain's end.",
+    "saved_error.cc: no return (2)": _NO_CONTEXT,
+    "saved_error.cc: no return (4)": _NO_CONTEXT,
     "once_gate.cc: no std::this_thread::sleep_for(std::chrono::milliseconds(1))": "a thread that waits keeps a processor busy.",
     "handle_cache.h: no internal::CheckMake<Make>()": _COMPILED,
     "handle_cache.h: no internal::CheckMake<Make>() (2)": _COMPILED,
