@@ -39,8 +39,6 @@ EXPLAINED = {
         "the key is a str, whose lookup cannot fail.",
     "multislot/cpython/multislot.cc: if (self.load(std::memory_order_relaxed) == this) return;":
         "another thread would have to come in between.",
-    "multislot/cpython/single_interpreter_fast_path.cc: const bool is_alone = HookIsCalled() && IsTheOnlyOne(state);":
-        "another interpreter would have to be made in between, without an audit event.",
     "multislot/internal/registry.cc: if (shared.full_words[i] == kAllBits || word >= kWordsOfPages) continue;":
         "only where pointers have 32 bits: tools/test_cross.sh.",
     "multislot/internal/slot.h: return result;": "the line counts as a part of MULTISLOT_ASSUME.",
