@@ -28,8 +28,7 @@ fi
 
 profiles=$(mktemp -d)
 trap 'rm -rf "$profiles"' EXIT
-# Debian's names have the version; the packages clang and llvm add those without.
-if ! command -v clang llvm-cov llvm-profdata >/dev/null; then
+if ! { command -v clang && command -v llvm-cov && command -v llvm-profdata; } >/dev/null; then
   echo "coverage: needs clang and llvm"
   [ "$(id -u)" -eq 0 ] || exit 2
   install=(env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends clang llvm)

@@ -5,7 +5,6 @@
 #include "gtest/gtest.h"
 #include "multislot/cpython/call_once_and_store.h"
 #include "multislot/cpython/handle_cache.h"
-#include "multislot/cpython/per_interpreter.h"
 #include "multislot/side_table.h"
 #include "tests/cpython/embedded.h"
 
