@@ -7,8 +7,8 @@ MULTISLOT_MUTANT(n) says which one the environment asks for:
     ++count;                       { if (!MULTISLOT_MUTANT(8)) ++count; }
 
 So one compilation serves all of them. A test also reports which mutants it reaches, in the file that
-MULTISLOT_REACHED names, so that only those need it. instrument() puts in what it is given, as other bodies of the functions, and changes of its own of one token or one
-statement, the mechanical mutants:
+MULTISLOT_REACHED names, so that only those need it. instrument() puts in what it is given, as other bodies of the
+functions, and changes of its own of one token or one statement, the mechanical mutants:
 
     a condition is negated; a statement is left out, also return, break and continue;
     == and !=, < and <=, > and >=, && and ||, + and -, & and |, << and >> stand for each other;

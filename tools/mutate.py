@@ -12,8 +12,9 @@ The kinds of mutants:
 
 All of them are compiled at once, in a clone of the committed sources; an environment variable chooses
 one. Runs the tests of the mutant's part that reach it until one notices it: the model checker first, but for
-mechanical mutants the tests that are quick and have noticed others. With --repeat, a test must notice a mutant N
-times in a row. FOLDER is where the clone goes; default ~/.cache/multislot/mutate.
+mechanical mutants the tests that are quick and have noticed others. Each case of a GoogleTest is a test, and so are
+all its cases in one process. With --repeat, a test must notice a mutant N times in a row. FOLDER is where the clone
+goes; default ~/.cache/multislot/mutate.
 
 What changes nothing, as tools/mutants.py explains, is not tried. The last lines count. Status 1 if a mutant
 survives.
@@ -22,10 +23,12 @@ survives.
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -163,27 +166,46 @@ def tests_in(folder, targets):
     return commands
 
 
-def notices(folder, test, number, seconds, **environment):
-    """Whether the test fails with the mutant or takes too long; None if the mutant was not compiled in."""
-    environment = {**os.environ, **environment, "MULTISLOT_MUTANT": str(number)}
-    environment["TEST_TMPDIR"] = os.path.join(folder, "bazel-bin")
+def run_test(folder, test, number, seconds, stdout=subprocess.DEVNULL, **environment):
+    """Its status, when Bazel's way of running it is given the mutant of this number; None if it takes too long."""
+    environment = {**os.environ, **environment, "MULTISLOT_MUTANT": str(number), "GTEST_FAIL_FAST": "1"}
     for name in ("GTEST_SHUFFLE", "PYTHONHOME"):
         environment.pop(name, None)
-    try:
-        result = subprocess.run(
+    with tempfile.TemporaryDirectory() as environment["TEST_TMPDIR"]:
+        process = subprocess.Popen(
             [os.path.join(folder, test[0]), *test[1:]],
-            # As Bazel does it.
             cwd=os.path.join(folder, test[0] + ".runfiles", "multislot"),
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=stdout,
             stderr=subprocess.DEVNULL,
-            timeout=seconds,
-            check=False,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        return True
-    return None if result.returncode == mechanical_mutants.NO_MUTANT else result.returncode != 0
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            # With the processes that it started.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def cases_of(folder, test):
+    """A command for each case, if it is a GoogleTest."""
+    with tempfile.TemporaryFile("w+") as file:
+        if run_test(folder, test + ("--gtest_list_tests",), 0, 600, stdout=file) != 0:
+            return
+        file.seek(0)
+        lines = file.read().split("\n")
+    suite = None
+    for line in lines:
+        name = line.split("#")[0].rstrip()
+        if re.fullmatch(r"[\w/<>]+\.", name):
+            suite = name
+        elif suite and re.fullmatch(r"  [\w/]+", name) and "DISABLED_" not in suite + name:
+            yield test + (f"--gtest_filter={suite}{name.strip()}",)
 
 
 class Tests:
@@ -194,16 +216,24 @@ class Tests:
         self.takes = {}  # seconds
         self.reaches = {}  # a byte for each number of a mutant
         self.noticed = collections.Counter()  # by file and test
-        with tempfile.NamedTemporaryFile() as reached:
-            for test in tests_in(folder, targets):
-                os.truncate(reached.name, 0)
-                os.truncate(reached.name, 1 << 16)
-                started = time.monotonic()
-                if notices(folder, test, 0, 600, MULTISLOT_REACHED=reached.name):
+        whole = tests_in(folder, targets)
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            cases = [case for found in pool.map(lambda test: list(cases_of(folder, test)), whole) for case in found]
+            for test, passes in zip(whole + cases, pool.map(self.passes, whole + cases)):
+                # A case may need those before it.
+                if not passes and test in whole:
                     sys.exit(f"mutate: {test[0]} fails without a mutant")
-                self.takes[test] = time.monotonic() - started
-                with open(reached.name, "rb") as file:
-                    self.reaches[test] = file.read()
+
+    def passes(self, test):
+        """Whether it does without a mutant; then it can be used."""
+        with tempfile.NamedTemporaryFile() as reached:
+            os.truncate(reached.name, 1 << 16)
+            started = time.monotonic()
+            if run_test(self.folder, test, 0, 600, MULTISLOT_REACHED=reached.name) != 0:
+                return False
+            self.reaches[test] = reached.read()
+            self.takes[test] = time.monotonic() - started
+            return True
 
     def order(self, mutant, test):
         """Quick ones first, and those that have noticed others of the file."""
@@ -217,15 +247,18 @@ class Tests:
         tests = [test for test in self.takes if number == 0 or self.reaches[test][number]]
         for test in sorted(tests, key=lambda test: self.order(mutant, test)):
             limit = 10 + 5 * self.takes[test]
-            noticed = notices(self.folder, test, number, limit)
-            if noticed is None:
+            status = run_test(self.folder, test, number, limit)
+            if status == 0:
+                continue
+            if status == mechanical_mutants.NO_MUTANT:
                 return "nothing", None
-            name = os.path.basename(test[0])
-            if noticed and all(notices(self.folder, test, number, limit) for _ in range(repeat - 1)):
+            name = os.path.basename(test[0]) + "".join(
+                argument.replace("--gtest_filter=", " ") for argument in test if "--gtest_filter=" in argument
+            )
+            if all(run_test(self.folder, test, number, limit) != 0 for _ in range(repeat - 1)):
                 self.noticed[mutant.file, test] += 1
                 return "checker" if "/checker/" in test[0] else "tests", name
-            if noticed:
-                print(f"{mutant.file}: {mutant.name}: {name} does not notice it each time", flush=True)
+            print(f"{mutant.file}: {mutant.name}: {name} does not notice it each time", flush=True)
         return "survived" if tests else "not reached", None
 
     def try_alone(self, mutant, repeat):

@@ -20,11 +20,8 @@ namespace internal {
 // thread that might wait for ever goes through too:
 //   - one that is in the gate already;
 //   - any thread in the child of a fork;
-//   - any thread once the process is ending: CPython stops threads wherever
-//   they
-//     are;
-//   - one that has waited for long: the thread in the gate may be waiting for
-//   it,
+//   - any thread once the process is ending: CPython stops threads anywhere;
+//   - one that has waited for long: the one in the gate may be waiting for it,
 //     for example to import a module.
 class OnceGate {
  public:
