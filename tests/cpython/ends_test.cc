@@ -1296,6 +1296,36 @@ TEST_F(EndsTest, OutOfMemoryLeavesNothingToLookFor) {
   EXPECT_GT(failed, 0);
 }
 
+// Objects of the cache die with the dict. Their lookups look only whether sys
+// has modules: if they asked for the dict, CPython would make a new one.
+TEST(EndsDeathTest, ObjectsDieWithTheDictAndLookUp) {
+  // In a new process: where an earlier interpreter's dict was kept, a lookup in
+  // another one at the same address asks for the dict.
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  static const Subject<SideTable> cache;
+  static int looked_up = 0;
+  const auto dies = [] {
+    const long first = Memory::calls();
+    PySys_GetObject("modules");
+    const long second = Memory::calls();
+    EXPECT_EQ(CurrentInterpreter(), nullptr);
+    EXPECT_EQ(Memory::calls() - second, second - first);
+    ++looked_up;
+  };
+  const auto live = [&] {
+    {
+      Runtime runtime;
+      Lives::Begin();
+      Live(SubInterpreter::kShared, [&] {
+        EXPECT_NE(cache.get_or_create([&] { return CallsAtItsEnd(dies); }),
+                  nullptr);
+      });
+    }
+    std::exit(looked_up != 1 || ::testing::Test::HasFailure());
+  };
+  EXPECT_EXIT(live(), ::testing::ExitedWithCode(0), "");
+}
+
 // (S39) A thread switches between interpreters, few or many. A hit after a
 // switch allocates nothing. The control only switches.
 TEST_F(EndsTest, AHitAfterASwitchAllocatesNothing) {
