@@ -42,6 +42,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 KINDS = ["bugs", "orders", "mechanical"]
 WEAKER = {"acquire": ["relaxed"], "release": ["relaxed"], "acq_rel": ["acquire", "release"]}
 ADAPTER = "multislot/cpython/"
+# Many tests wait, or hang.
+WORKERS = 2 * os.cpu_count()
 # The number is None where the mutant cannot be compiled together with others; text is its file then.
 Mutant = collections.namedtuple("Mutant", ["number", "kind", "file", "line", "name", "text"])
 
@@ -217,7 +219,7 @@ class Tests:
         self.reaches = {}  # a byte for each number of a mutant
         self.noticed = collections.Counter()  # by file and test
         whole = tests_in(folder, targets)
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
             cases = [case for found in pool.map(lambda test: list(cases_of(folder, test)), whole) for case in found]
             for test, passes in zip(whole + cases, pool.map(self.passes, whole + cases)):
                 # A case may need those before it.
@@ -344,7 +346,7 @@ def main():
             report(counts, mutant, "explained", None)
     chosen = [mutant for mutant in chosen if not reason_of(mutant)]
     compiled = [mutant for mutant in chosen if mutant.number]
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         running = {
             pool.submit(tests[part_of(mutant.file)].try_compiled, mutant, options.repeat): mutant for mutant in compiled
         }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -57,12 +58,13 @@ class ThreadsTest : public ::testing::Test {
 };
 
 // What Python code does now and then. Without a GIL it stops when CPython stops
-// the world; with one, it hands the GIL to waiting threads. A thread that does
-// not want the GIL back at once lets them have it sooner. That only saves time.
+// the world; with one, it hands the GIL to waiting threads. They need time to
+// wake up. If this thread only yielded, it would often have the GIL again
+// before, and some tests would take a minute.
 void LetOthersRun() {
   ASSERT_EQ(PyRun_SimpleString("pass"), 0);
   PyThreadState* state = PyEval_SaveThread();
-  std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::microseconds(100));
   PyEval_RestoreThread(state);
 }
 
