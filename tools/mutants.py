@@ -231,9 +231,16 @@ BUGS = [
      "std::strcmp(event, \"cpython.PyInterpreterState_New\") == 0", "false"),
     ("does not look again who is there", SEVERAL, "HookIsCalled() && IsTheOnlyOne(state)", "HookIsCalled()"),
     ("does not look whether it is watched still", SEVERAL,
-     "  if (g_records.watched.load(std::memory_order_relaxed) != record) return;\n", ""),
+     "      g_records.watched.load(std::memory_order_relaxed) == record &&\n", ""),
+    ("does not look whether a later attempt watches", SEVERAL, "is_alone && g_records.attempts == attempt &&\n",
+     "is_alone &&\n"),
+    ("ends the watch first", SEVERAL,
+     "  g_records.only.store(nullptr, std::memory_order_relaxed);\n"
+     "  g_records.watched.store(nullptr, std::memory_order_release);  // (36)\n",
+     "  g_records.watched.store(nullptr, std::memory_order_release);  // (36)\n"
+     "  g_records.only.store(nullptr, std::memory_order_relaxed);\n"),
     ("does not look whether it is proven still", SEVERAL,
-     "if (is_alone && FindInPlace(state, 0) == record) {", "if (is_alone) {"),
+     "record &&\n      FindInPlace(state, 0) == record) {", "record) {"),
     ("watches too late", SEVERAL,
      "  if (!HookIsCalled()) AddHook(record);\n", ""),
 ]
@@ -242,7 +249,6 @@ BUGS = [
 ONLY_LITMUS_TESTS = [
     "c10/core/PyHandleCache.h",
     "multislot/cpython/internal/once_gate.cc",
-    "multislot/cpython/multislot.cc",
     "multislot/single_slot.h",
 ]
 
@@ -266,6 +272,7 @@ _ONCE_MORE = "the home slot is looked at once more."
 _BEYOND_EMPTY = "nothing of an interpreter's lies beyond an empty slot; looking on takes longer."
 _NO_CONTEXT = "the rest gives the end of a chain, which has no context, none."
 _COMPILED = "it checks while it is compiled."
+_A_VETO_IS_NEGATIVE = "to CPython only a negative result is a veto."
 
 # Mutants that change nothing that anybody can see, and why. Mechanical ones by "file: name".
 EQUIVALENT = {
@@ -306,6 +313,10 @@ EQUIVALENT = {
     "once_gate.cc: no std::this_thread::sleep_for(std::chrono::milliseconds(1))": "a thread that waits keeps a processor busy.",
     "handle_cache.h: no internal::CheckMake<Make>()": _COMPILED,
     "handle_cache.h: no internal::CheckMake<Make>() (2)": _COMPILED,
+    "per_interpreter.h: no internal::CheckMakeOf<T, Make>()": _COMPILED,
+    "per_interpreter.h: no internal::CheckMakeOf<T, Make>() (2)": _COMPILED,
+    "single_interpreter_fast_path.cc: another result: return 0": _A_VETO_IS_NEGATIVE,
+    "single_interpreter_fast_path.cc: another result: return 0 (2)": _A_VETO_IS_NEGATIVE,
     "owned.cc: no value->next = g_unowned.load(std::memory_order_relaxed)": "the first exchange fails, and loads it.",
     "owned.cc: ! !g_unowned.compare_exchange_weak(value->next, value, std::memory_order_relaxed, std::memory_order_relaxed)":
         "a leak checker reports values that nobody owns; nothing else reads the list.",

@@ -39,12 +39,13 @@ bool IsOf(const Record* record, PyInterpreterState* state) noexcept {
          reinterpret_cast<std::uintptr_t>(state);
 }
 
-// Called when there is another interpreter, or soon will be. Relaxed stores:
-// they come before any other code of that interpreter.
+// Called when there is another interpreter, or soon will be. The other
+// interpreter's thread sees the stores before other code runs there: its own
+// call of the hook makes them, or finds that no record is watched any more.
 void DisableFastPath() noexcept {
   RegistryLock lock;
-  g_records.watched.store(nullptr, std::memory_order_relaxed);
   g_records.only.store(nullptr, std::memory_order_relaxed);
+  g_records.watched.store(nullptr, std::memory_order_release);  // (36)
 }
 
 // CPython calls it for each audited event, in every interpreter.
@@ -98,19 +99,22 @@ void RegisterCurrent() {
       !IsTheOnlyOne(state)) {
     return;
   }
+  std::uint64_t attempt;
   {
     RegistryLock lock;
     g_records.watched.store(record, std::memory_order_release);  // (24)
+    attempt = ++g_records.attempts;
   }
   if (!HookIsCalled()) AddHook(record);
   // From here on the hook notices new interpreters. None must have come before.
   const bool is_alone = HookIsCalled() && IsTheOnlyOne(state);
   RegistryLock lock;
-  if (g_records.watched.load(std::memory_order_relaxed) != record) return;
-  if (is_alone && FindInPlace(state, 0) == record) {
+  // Since then the hook may have noticed one: no record is watched any more, or
+  // a later attempt watches again.
+  if (is_alone && g_records.attempts == attempt &&
+      g_records.watched.load(std::memory_order_relaxed) == record &&
+      FindInPlace(state, 0) == record) {
     g_records.only.store(record, std::memory_order_release);  // (22)
-  } else {
-    g_records.watched.store(nullptr, std::memory_order_relaxed);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "multislot/cpython/current_interpreter.h"
 #include "multislot/cpython/internal/owning_cache.h"
 #include "multislot/cpython/internal/records.h"
+#include "multislot/cpython/multislot.h"
 #include "multislot/cpython/single_interpreter_fast_path.h"
 #include "multislot/side_table.h"
 #include "tests/checker/model.h"
@@ -123,6 +124,7 @@ struct Python {
   PyInterpreterState* first;
   PyInterpreterState* second;
   Cache<Current> cache;
+  multislot_cache cache_of_c;
   PyObject* objects[2] = {};
   Interpreter* found[4] = {};
 };
@@ -258,6 +260,37 @@ Run ARecordIsAddedWhileOneEnds() {
           }};
 }
 
+PyObject* LookUpInC(multislot_cache* cache) {
+  return multislot_get(
+      cache, [](void*) { return NewObject(); }, nullptr);
+}
+
+// Two interpreters look up in a copy of a cache of C's, which both have used.
+// It finds out that it is a copy once, and starts afresh.
+Run ACopyOfACacheOfC() {
+  auto* python = NewWorld<Python<>>();
+  multislot_cache copied = MULTISLOT_CACHE_INIT;
+  const auto set_up = [&](PyInterpreterState* where, std::size_t i) {
+    NewInterpreter(where);
+    python->objects[i] = LookUpInC(&copied);
+    Detach();
+  };
+  set_up(python->first, 0);
+  set_up(python->second, 1);
+  python->cache_of_c = copied;
+  const auto look_up = [=](PyInterpreterState* where, std::size_t i) {
+    return [=] {
+      Attach(where);
+      PyObject* object = LookUpInC(&python->cache_of_c);
+      Expect(MadeIn(object) == CurrentId(), "another interpreter's object");
+      Expect(object != python->objects[i], "another cache's object");
+      Expect(LookUpInC(&python->cache_of_c) == object, "the object is lost");
+      Detach();
+    };
+  };
+  return {{look_up(python->first, 0), look_up(python->second, 1)}, nullptr};
+}
+
 // Without a GIL: a record that a thread finds by address is ready for use.
 void ExpectUsable(Record* found) {
   if (found != nullptr) Expect(!found->interpreter.retired(), "it has retired");
@@ -348,6 +381,60 @@ Run ASecondOneIsMade(bool with_a_hook_in_python) {
 Run ASecondOneWithoutHooks() { return ASecondOneIsMade(false); }
 Run ASecondOneWithAHook() { return ASecondOneIsMade(true); }
 
+// In an interpreter that the thread makes.
+void NewAndNotTheOnlyOne(PyInterpreterState* where) {
+  NewInterpreter(where);
+  Expect(!cpython::internal::HasOnly(),
+         "another interpreter would be the only one");
+}
+
+// Two threads enable it. The hook is there already.
+Run TwoThreadsEnable(bool has_gil) {
+  auto* python = NewWorld<Python<SingleInterpreterFastPath>>();
+  if (has_gil) AddHookInPython();
+  python->New(python->first);
+  Attach(python->first);
+  SingleInterpreterFastPath::Enable();
+  EndInterpreter();
+  PyInterpreterState* next = Address(1);
+  python->New(next);
+  python->LookUpAt(next);
+  if (!has_gil) DropTheGil();
+  const auto enable = [=] {
+    Attach(next);
+    SingleInterpreterFastPath::Enable();
+    if (has_gil) Detach();
+  };
+  return {{
+              enable,
+              enable,
+              [=] {
+                Attach(next);
+                NewAndNotTheOnlyOne(python->second);
+              },
+          },
+          nullptr};
+}
+Run TwoEnableAndASecondOneIsMade() { return TwoThreadsEnable(true); }
+Run TwoEnableWithoutGil() { return TwoThreadsEnable(false); }
+
+// Without a GIL: it is enabled, and two threads make an interpreter each.
+Run TwoMakeOne() {
+  auto* python = NewWorld<Python<SingleInterpreterFastPath>>();
+  python->New(python->first);
+  Attach(python->first);
+  SingleInterpreterFastPath::Enable();
+  Detach();
+  DropTheGil();
+  const auto make = [=](PyInterpreterState* where) {
+    return [=] {
+      Attach(python->first);
+      NewAndNotTheOnlyOne(where);
+    };
+  };
+  return {{make(python->second), make(Address(1))}, nullptr};
+}
+
 // The only interpreter ends; the next one has another address.
 Run TheOnlyOneEnds() {
   auto* python = NewWorld<Python<SingleInterpreterFastPath>>();
@@ -387,12 +474,16 @@ std::vector<Scenario> Scenarios() {
       {"records/goes_past_a_record_that_is_used_again",
        GoesPastARecordThatIsUsedAgain},
       {"records/a_record_is_added_while_one_ends", ARecordIsAddedWhileOneEnds},
+      {"c/a_copied_cache", ACopyOfACacheOfC},
       {"without_gil/finds_a_new_record", FindsANewRecord},
       {"without_gil/finds_a_record_that_is_used_again",
        FindsARecordThatIsUsedAgain},
       {"without_gil/finds_the_only_one", FindsTheOnlyOne},
+      {"without_gil/two_threads_enable", TwoEnableWithoutGil},
+      {"without_gil/two_threads_make_interpreters", TwoMakeOne},
       {"only/a_second_one_is_made", ASecondOneWithoutHooks},
       {"only/a_second_one_is_made_with_a_hook_in_python", ASecondOneWithAHook},
+      {"only/two_threads_enable", TwoEnableAndASecondOneIsMade},
       {"only/the_only_one_ends", TheOnlyOneEnds},
   };
 }

@@ -33,29 +33,61 @@ bool IsRight(const Cache& cache) {
          PyCapsule_GetPointer(object, nullptr) == PyInterpreterState_Get();
 }
 
-bool Asks() { return !internal::HasOnly(); }
+bool Asks() {
+  EXPECT_EQ(SingleInterpreterFastPath::Find(), CurrentInterpreter());
+  return !internal::HasOnly();
+}
+
+// Counts an audit event from now on, as long as the runtime lives.
+class Events {
+ public:
+  explicit Events(const char* event) : event_(event) {
+    EXPECT_EQ(PySys_AddAuditHook(
+                  [](const char* name, PyObject*, void* data) {
+                    auto* events = static_cast<Events*>(data);
+                    if (std::strcmp(name, events->event_) == 0) {
+                      ++events->count_;
+                    }
+                    return 0;
+                  },
+                  this),
+              0);
+  }
+  int count() const { return count_; }
+
+ private:
+  const char* event_;
+  int count_ = 0;
+};
+
+// Lookups of the interpreter work, but its address is not proven any more.
+void RemoveWitnesses() {
+  ASSERT_EQ(PyRun_SimpleString("import atexit, sys\n"
+                               "atexit._clear()\n"
+                               "for name in list(vars(sys)):\n"
+                               "    if name.startswith('multislot.'):\n"
+                               "        delattr(sys, name)\n"),
+            0);
+}
 
 TEST(SingleInterpreterFastPathTest, AsksUntilSomebodyRegisters) {
+  Events hooks_added("sys.addaudithook");
+  Events questions("multislot.are_you_there");
   Runtime runtime;
-  int hooks_added = 0;
-  ASSERT_EQ(PySys_AddAuditHook(
-                [](const char* event, PyObject*, void* count) {
-                  if (std::strcmp(event, "sys.addaudithook") == 0) {
-                    ++*static_cast<int*>(count);
-                  }
-                  return 0;
-                },
-                &hooks_added),
-            0);
   Cache cache;
   EXPECT_TRUE(IsRight(cache));
   EXPECT_TRUE(Asks());
+  SingleInterpreterFastPath::Enable();
+  EXPECT_EQ(questions.count(), 2);
   for (int i = 0; i < 3; ++i) {
-    SingleInterpreterFastPath::Enable();
     EXPECT_FALSE(Asks());
     EXPECT_TRUE(IsRight(cache));
+    SingleInterpreterFastPath::Enable();
+    // Audited events of this interpreter.
+    ASSERT_EQ(PyRun_SimpleString("import sys\nsys._getframe()\n"), 0);
   }
-  EXPECT_EQ(hooks_added, 1);
+  EXPECT_EQ(hooks_added.count(), 1);
+  EXPECT_EQ(questions.count(), 2);
 }
 
 TEST(SingleInterpreterFastPathTest, AThreadThatNeverAskedAsks) {
@@ -101,12 +133,15 @@ TEST(SingleInterpreterFastPathTest, AsksOnceThereIsAnother) {
   EXPECT_TRUE(IsRight(cache));
 }
 
+// Then there is no hook either, which would slow down all audited events.
 TEST(SingleInterpreterFastPathTest, AsksIfThereIsAnOlderOne) {
+  Events hooks_added("sys.addaudithook");
   Runtime runtime;
   Cache cache;
   SubInterpreter sub;
   SingleInterpreterFastPath::Enable();
   EXPECT_TRUE(Asks());
+  EXPECT_EQ(hooks_added.count(), 0);
   EXPECT_TRUE(IsRight(cache));
   In in(sub);
   EXPECT_TRUE(IsRight(cache));
@@ -194,6 +229,38 @@ TEST(SingleInterpreterFastPathTest, RegisterLeavesAnErrorAlone) {
   EXPECT_FALSE(Asks());
 }
 
+TEST(SingleInterpreterFastPathTest, AsksIfTheAddressIsNotProven) {
+  Events hooks_added("sys.addaudithook");
+  Runtime runtime;
+  Cache cache;
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(IsRight(cache));
+  RemoveWitnesses();
+  EXPECT_TRUE(IsRight(cache));
+  SingleInterpreterFastPath::Enable();
+  EXPECT_TRUE(Asks());
+  EXPECT_EQ(hooks_added.count(), 0);
+  EXPECT_TRUE(IsRight(cache));
+}
+
+// Enable() is called so late that the interpreter has no record any more.
+TEST(SingleInterpreterFastPathTest, AsksWhileTheInterpreterEnds) {
+  static int called;
+  called = 0;
+  {
+    Runtime runtime;
+    PyObject* late = PyCapsule_New(&called, nullptr, [](PyObject*) {
+      SingleInterpreterFastPath::Enable();
+      EXPECT_TRUE(Asks());
+      EXPECT_EQ(SingleInterpreterFastPath::Find(), nullptr);
+      ++called;
+    });
+    PyObject* dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
+    ASSERT_EQ(PyDict_SetItemString(dict, "late", late), 0);
+    Py_DECREF(late);
+  }
+  EXPECT_EQ(called, 1);
+}
+
 // Enable() calls an audit hook that removes the witnesses, so the address is no
 // longer proven. If the interpreter's dict is kept too, nothing else would tell
 // that the interpreter has ended.
@@ -217,12 +284,8 @@ TEST(SingleInterpreterFastPathTest, TheProofEndsWhileItEnables) {
                       return 0;
                     }
                     *is_done = true;
-                    return PyRun_SimpleString(
-                        "import atexit, sys\n"
-                        "atexit._clear()\n"
-                        "for name in list(vars(sys)):\n"
-                        "    if name.startswith('multislot.'):\n"
-                        "        delattr(sys, name)\n");
+                    RemoveWitnesses();
+                    return 0;
                   },
                   &done),
               0);
@@ -235,6 +298,21 @@ TEST(SingleInterpreterFastPathTest, TheProofEndsWhileItEnables) {
     }
     Py_INCREF(PyInterpreterState_GetDict(PyInterpreterState_Get()));
   }
+}
+
+// The record ends although its interpreter goes on.
+TEST(SingleInterpreterFastPathTest, TheDictIsCleared) {
+  Runtime runtime;
+  Cache cache;
+  EXPECT_TRUE(IsRight(cache));
+  SingleInterpreterFastPath::Enable();
+  ASSERT_FALSE(Asks());
+  PyDict_Clear(PyInterpreterState_GetDict(PyInterpreterState_Get()));
+  EXPECT_TRUE(Asks());
+  EXPECT_TRUE(IsRight(cache));
+  SingleInterpreterFastPath::Enable();
+  EXPECT_FALSE(Asks());
+  EXPECT_TRUE(IsRight(cache));
 }
 
 #if PY_VERSION_HEX >= 0x030C0000

@@ -22,7 +22,7 @@ inline namespace MULTISLOT_PYTHON_ABI {
 namespace internal {
 
 // Stands for the layout, as the namespace in internal/registry.h does.
-inline namespace records_layout_2 {
+inline namespace records_layout_3 {
 
 // What the adapter knows of one CPython interpreter. record_life.h says when a
 // record is born and when it ends. Its memory is then reused for another
@@ -77,13 +77,15 @@ struct RecordTable {
   // with release, (23) loaded with acquire before the record is used.
   // `watched`: the record for which the audit hook looks for other
   // interpreters; (24) stored with release, (25) loaded with acquire by the
-  // hook.
+  // hook. Whoever finds that none is watched any more sees that `only` is null:
+  // (36) is a release store too.
   std::atomic<Record*> only;
   std::atomic<Record*> watched;
+  std::uint64_t attempts;  // how often `watched` was set; under the lock
 };
 MULTISLOT_SHARED inline RecordTable g_records = {};
 
-}  // namespace records_layout_2
+}  // namespace records_layout_3
 
 // The place for records of interpreters at this address. The product's high
 // bits depend on all bits of the address; the address's low bits are alike,

@@ -49,6 +49,7 @@ PyObject* PyDict_GetItemWithError(PyObject* dict, PyObject* key);
 PyObject* PyObject_CallMethod(PyObject* object, const char* name,
                               const char* format, ...);
 PyObject* PyImport_ImportModule(const char* name);
+PyObject* PyObject_GetAttrString(PyObject* object, const char* name);
 PyObject* PySys_GetObject(const char* name);
 int PySys_SetObject(const char* name, PyObject* value);
 int PySys_Audit(const char* event, const char* format, ...);
@@ -70,6 +71,7 @@ void* PyLong_AsVoidPtr(PyObject* number);
 
 // No function here ever sets an error.
 PyObject* PyErr_Occurred();
+PyObject* PyErr_NoMemory();
 void PyErr_Clear();
 int PyErr_GivenExceptionMatches(PyObject* error, PyObject* of);
 PyObject* PyErr_GetRaisedException();

@@ -118,6 +118,7 @@ PyInterpreterState* Address(std::size_t number) {
 void RestartPython() {
   while (!g_list.empty()) {
     g_threads[0].interp = g_list.back();
+    g_list.back()->threads = 1;
     EndInterpreter();
   }
   DropWhatWasKept();
@@ -148,6 +149,7 @@ void NewInterpreter(PyInterpreterState* where) {
   g_list.insert(g_list.begin(), where);
   Unlock(&g_list_mutex);
   ThisThread().interp = where;
+  if (!g_has_gil) Unlock(&where->gil);
   PySys_Audit("import", nullptr);
 }
 
@@ -302,6 +304,7 @@ PyObject* PyImport_ImportModule(const char*) {
   RunPython();
   return Py_NewRef(&g_atexit_module);
 }
+PyObject* PyObject_GetAttrString(PyObject*, const char*) { return nullptr; }
 PyObject* PySys_GetObject(const char* name) {
   if (std::strcmp(name, "modules") != 0) return Current()->in_sys;
   return Current()->has_modules ? &g_sys_modules : nullptr;
@@ -370,6 +373,7 @@ PyObject* PyTuple_GetItem(PyObject* tuple, Py_ssize_t) { return tuple; }
 void* PyLong_AsVoidPtr(PyObject* number) { return number->pointer; }
 
 PyObject* PyErr_Occurred() { return nullptr; }
+PyObject* PyErr_NoMemory() { return nullptr; }
 void PyErr_Clear() {}
 int PyErr_GivenExceptionMatches(PyObject*, PyObject*) { return 1; }
 PyObject* PyErr_GetRaisedException() { return nullptr; }
