@@ -204,9 +204,6 @@ BUGS = [
      "  return address == AddressOf(state) &&\n"
      "                 record->id == PyInterpreterState_GetID(state)\n", "  return address == AddressOf(state)\n"),
     ("a record is born after the end", LIFE, "Anchor(state, !past_its_end)", "Anchor(state, true)"),
-    ("the record is free before its objects are released", LIFE,
-     "  Release(tables);\n  FreeTables(g_register, tables);\n  FreeRecord(record);\n",
-     "  FreeRecord(record);\n  Release(tables);\n  FreeTables(g_register, tables);\n"),
     ("tables are free before objects are released", LIFE,
      "  Release(tables);\n  FreeTables(g_register, tables);\n",
      "  FreeTables(g_register, tables);\n  Release(tables);\n"),
