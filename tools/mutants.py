@@ -281,6 +281,7 @@ EQUIVALENT = {
     "bare_interpreter.h: > is >= in tag > kBusyTag":
         "occupancy(), a snapshot, counts a slot a moment earlier: while it is filled.",
     "bare_interpreter.h: another result: return 0": "any number will do that never changes.",
+    "interpreter.h: another result: return internal::Retirements()": "only whether the number changes matters.",
     "fixed_slots.h: < is <= in probes < Capacity": _ONCE_MORE,
     "fixed_slots.h: < is <= in probes < Capacity (2)": _ONCE_MORE,
     "fixed_slots.h: no break": _BEYOND_EMPTY,
