@@ -1,6 +1,6 @@
-// The adapter's records and table under the checker, on the CPython of
-// python/Python.h. Each scenario attaches its threads and ends its interpreters
-// itself.
+// The adapter's records, table and caches for C under the checker, on the
+// CPython of python/Python.h. Each scenario attaches its threads and ends its
+// interpreters itself.
 
 #include <Python.h>
 

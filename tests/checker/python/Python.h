@@ -1,6 +1,6 @@
-// A stand-in for CPython: the functions that the adapter's table and records
-// call, for interpreters with a GIL each. Functions that may run Python code
-// release the GIL meanwhile.
+// A stand-in for CPython: the functions that the adapter calls, for
+// interpreters with a GIL each. Functions that may run Python code release the
+// GIL meanwhile.
 
 #ifndef MULTISLOT_TESTS_CHECKER_PYTHON_PYTHON_H_
 #define MULTISLOT_TESTS_CHECKER_PYTHON_PYTHON_H_
