@@ -324,17 +324,22 @@ Run FindsARecordThatIsUsedAgain() {
   return FindsByTheAddress(python->first);
 }
 
-// Without a GIL: the only record, as a thread finds it, is ready for use. So is
-// the one that the audit hook finds; an earlier interpreter added the hook.
-Run FindsTheOnlyOne() {
-  auto* python = NewWorld<Python<SingleInterpreterFastPath>>();
+// An interpreter, after one that added the audit hook. At another place in the
+// table, so it gets a new record.
+PyInterpreterState* NewAfterTheHook(Python<SingleInterpreterFastPath>* python) {
   python->New(python->first);
   Attach(python->first);
   SingleInterpreterFastPath::Enable();
   EndInterpreter();
-  // At another place in the table, so it gets a new record.
-  PyInterpreterState* next = Address(1);
-  python->New(next);
+  python->New(Address(1));
+  return Address(1);
+}
+
+// Without a GIL: the only record, as a thread finds it, is ready for use. So is
+// the one that the audit hook finds.
+Run FindsTheOnlyOne() {
+  auto* python = NewWorld<Python<SingleInterpreterFastPath>>();
+  PyInterpreterState* next = NewAfterTheHook(python);
   DropTheGil();
   return {{
               [=] {
@@ -388,16 +393,11 @@ void NewAndNotTheOnlyOne(PyInterpreterState* where) {
          "another interpreter would be the only one");
 }
 
-// Two threads enable it. The hook is there already.
+// Two threads enable it while another makes an interpreter.
 Run TwoThreadsEnable(bool has_gil) {
   auto* python = NewWorld<Python<SingleInterpreterFastPath>>();
   if (has_gil) AddHookInPython();
-  python->New(python->first);
-  Attach(python->first);
-  SingleInterpreterFastPath::Enable();
-  EndInterpreter();
-  PyInterpreterState* next = Address(1);
-  python->New(next);
+  PyInterpreterState* next = NewAfterTheHook(python);
   python->LookUpAt(next);
   if (!has_gil) DropTheGil();
   const auto enable = [=] {
