@@ -169,7 +169,7 @@ def tests_in(folder, targets):
 
 
 def run_test(folder, test, number, seconds, stdout=subprocess.DEVNULL, **environment):
-    """Its status, when Bazel's way of running it is given the mutant of this number; None if it takes too long."""
+    """Runs it as Bazel does, with the mutant of this number. Its status; None if it takes too long."""
     environment = {**os.environ, **environment, "MULTISLOT_MUTANT": str(number), "GTEST_FAIL_FAST": "1"}
     for name in ("GTEST_SHUFFLE", "PYTHONHOME"):
         environment.pop(name, None)
@@ -254,9 +254,8 @@ class Tests:
                 continue
             if status == mechanical_mutants.NO_MUTANT:
                 return "nothing", None
-            name = os.path.basename(test[0]) + "".join(
-                argument.replace("--gtest_filter=", " ") for argument in test if "--gtest_filter=" in argument
-            )
+            cases = [argument.split("=", 1)[1] for argument in test if argument.startswith("--gtest_filter=")]
+            name = " ".join([os.path.basename(test[0]), *cases])
             if "/checker/" in test[0]:  # the same each time
                 return "checker", name
             if all(run_test(self.folder, test, number, limit) != 0 for _ in range(repeat - 1)):
